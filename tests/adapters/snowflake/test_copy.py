@@ -293,7 +293,7 @@ def test_threads_of_a_group_end_together() -> None:
     from progresskit_snowflake.loading.worker_threads import Channel, Shared, ThreadGroup
 
     group = ThreadGroup()
-    channel = Channel(group, givers=2, limit=1)
+    channel = Channel(group, senders=2, limit=1)
     received: list[int] = []
     lock = threading.Lock()
 

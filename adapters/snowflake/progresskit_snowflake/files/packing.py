@@ -1,4 +1,4 @@
-"""Compression: the good rows of a file, in one canonical form whatever the file's own is. Knows nothing of the server."""
+"""Compression: the good rows of a file, in one canonical form, whatever the file's own form is. Does not know the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGED = "{} changed since it was checked: nothing is loaded. Load it when nobo
 
 @contextlib.contextmanager
 def _changed(path: Path, report: Report | None) -> Iterator[None]:
-    """Have what pyarrow cannot read in blocks that the check has proved raised as a change of the file."""
+    """Raise an error of pyarrow in a block that the check has proved as a change of the file."""
     import pyarrow as pa
 
     try:
@@ -37,10 +37,10 @@ def _changed(path: Path, report: Report | None) -> Iterator[None]:
 
 
 class PackedTotal:
-    """How many bytes all files will be when they are compressed: what is known, and for the rest the ratio so far.
+    """The compressed size of all files, in bytes: the known sizes, and the ratio so far for the rest.
 
     Args:
-        raw: Bytes of each file as it is.
+        raw: Bytes of each file before compression.
 
     Example:
         >>> total = PackedTotal([100, 100, 200])
@@ -54,7 +54,7 @@ class PackedTotal:
         self._raw, self._packed = 0, 0
 
     def add(self, raw: int, packed: int) -> None:
-        """Count a file that is compressed by now."""
+        """Note the compressed size of a file."""
         self._left -= raw
         self._count -= 1
         self._raw += raw
@@ -62,12 +62,12 @@ class PackedTotal:
 
     @property
     def exact(self) -> bool:
-        """Whether all are compressed."""
+        """Whether all files are compressed."""
         return not self._count
 
     @property
     def bytes(self) -> int | None:
-        """Bytes in all; None before the first is known."""
+        """The estimated bytes in total; None before the first size is known."""
         if not self._raw:
             return self._packed if self.exact else None
         return self._packed + (0 if self.exact else round(self._left * self._packed / self._raw))
@@ -75,12 +75,12 @@ class PackedTotal:
 
 @dataclass(frozen=True)
 class CanonicalForm:
-    """How the canonical form is written: UTF-8, commas, line feeds, quotes around texts, doubled within; NULL is nothing.
+    """The canonical form: UTF-8, commas, line feeds, quotes around texts, doubled quotes within them; NULL is an empty field.
 
     Attributes:
         reading: How files are read.
-        columns: The columns of the load, in the order in which they are written.
-        null: What NULL is in a file of one column, where nothing would be a blank line.
+        columns: The columns of the load, in the order of the written fields.
+        null: The text for NULL in a file of one column, where an empty field would be a blank line.
     """
 
     reading: Reading
@@ -89,11 +89,11 @@ class CanonicalForm:
 
     @property
     def marker(self) -> str:
-        """What NULL is written as."""
+        """The text that is written for NULL."""
         return self.null if len(self.columns) == 1 else ""
 
     def options(self) -> str:
-        """Return the FILE_FORMAT of COPY for it: every option is said, since an account may have other defaults."""
+        """Return the FILE_FORMAT of COPY for it. It has every option, because an account may have other defaults."""
         nulls = [*self.reading.nulls, *([""] if self.reading.dialect.empty == "null" else [])]
         if self.marker:
             nulls.append(self.marker)
@@ -107,17 +107,17 @@ class CanonicalForm:
         moved: Callable[[int], None] = lambda position: None,
         check_stop: Callable[[], None] = lambda: None,
     ) -> int:
-        """Write the good rows of the file at `path` to `target`, compressed, and return how many they are.
+        """Write the good rows of the file at `path` to `target`, compressed, and return their number.
 
         Args:
             path: A CSV or JSON file.
-            target: Where to.
-            report: What the check of it found; None where nobody has checked.
-            moved: Called with the bytes of `path` that are done.
-            check_stop: Called now and then; raises what ends the work.
+            target: The path of the compressed file.
+            report: The check's report of the file; None without a check.
+            moved: Called with the number of bytes of `path` that have been processed.
+            check_stop: Called after each block; its exception ends the work.
 
         Raises:
-            BadData: a record cannot be read, or the file is not the one that was checked.
+            BadData: a record cannot be read, or the file has changed since the check.
         """
         import pyarrow as pa
 
@@ -135,11 +135,12 @@ class CanonicalForm:
         return rows
 
     def _pieces(self, path: Path, report: Report | None) -> Iterator[tuple[Any, int, int]]:
-        """Yield the canonical form of the file, piece by piece, with the rows in it and the bytes of the file read by then."""
+        """Yield the canonical form of the file in pieces, each with its number of rows and the bytes of the file that have been
+        read."""
         with self.reading.open(path, self.columns) as reader, _changed(path, report):
             order = ordered(reader, self.columns)
             left_out = report.left_out if report else []
-            # What the check has found to stand in canonical form, and is the same as then, needs no parsing.
+            # A block that the check has found in canonical form needs no parsing, unless it has changed.
             parse = report is None or not report.as_is
             rows, start = 0, 0
             if isinstance(reader, CsvReader):
@@ -164,7 +165,8 @@ class CanonicalForm:
                     )
 
     def _written(self, chunk: Chunk, order: list[int], left_out: list[int], start: int) -> tuple[Any, int, int]:
-        """Return a chunk in canonical form, how many rows it has so, and where the next one's rows to leave out begin."""
+        """Return a chunk in canonical form, its number of rows, and the index at which the left-out rows of the next chunk
+        begin."""
         import pyarrow as pa
         import pyarrow.csv as pa_csv
 
@@ -181,9 +183,9 @@ class CanonicalForm:
         return sink.getvalue(), table.num_rows, end
 
     def line_of(self, path: Path, report: Report | None, line: int) -> int | None:
-        """Return which line of the file at `path` stands in a line of what was packed of it; None where that is not known.
+        """Return the line of the file at `path` for a line of its packed form; None if it is unknown.
 
-        Reads the file anew: asked for where an error of the server's is told.
+        Reads the file again, so it is called only to report an error of the server.
         """
         at, start = 1, 0
         with contextlib.suppress(BadData), self.reading.open(path, self.columns) as reader:
@@ -208,14 +210,14 @@ _WRITTEN = Dialect(",")
 
 
 def link(path: Path, target: Path) -> None:
-    """Have `target` be the file at `path`, under its own name; it is copied only where it cannot be linked.
+    """Make `target` another name of the file at `path`, by a hard link if possible, otherwise by a copy.
 
-    Connector 5.x calls a file on the stage by what a symbolic link leads to, so it is given another kind of link.
+    A symbolic link would not do: connector 5.x names the staged file after the link's target.
     """
     path = path.resolve()
     try:
         os.link(path, target)
-    except OSError:  # another file system, or somebody else's file
+    except OSError:  # another file system, or a file of another user
         if connector_version() < (5,):
             target.symlink_to(path)
         else:

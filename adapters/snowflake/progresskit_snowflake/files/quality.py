@@ -1,7 +1,7 @@
-"""The check of every row of a file: which records there are, whether their values fit, and of which types a new table is.
+"""The check of every row of a file: its records, whether their values fit, and the types of a new table.
 
-Takes what the one reading of a file yields, and reports bad rows by line. A Parquet file's values have types: its footer is read, and
-of its values those that a table's types may not hold.
+Uses the records of the only reading of a file, and reports bad rows by line. A Parquet file has types: the check reads its footer,
+and those values that may not fit the table's types.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .ranges import Ranges
 from .records import Chunk, CsvReader
 
 MOST_SHOWN = 20
-"""Bad rows that are shown; all are counted."""
+"""The most bad rows that are shown; all are counted."""
 DOCUMENTS = ("VARIANT", "OBJECT", "ARRAY")
 """Types whose values are JSON."""
 Reader = CsvReader | JsonReader
@@ -36,8 +36,8 @@ class Reading:
 
     Attributes:
         file_format: `csv`, `json` or `parquet`.
-        dialect: How CSV files are written, as far as that is given.
-        nulls: What stands for a missing value, beside nothing at all.
+        dialect: The given parts of the CSV files' dialect; the others are detected.
+        nulls: The texts that mean a missing value, in addition to the empty field.
     """
 
     file_format: str = "csv"
@@ -45,10 +45,10 @@ class Reading:
     nulls: tuple[str, ...] = ()
 
     def open(self, path: Path, columns: Sequence[Column] = ()) -> Reader:
-        """Open a CSV or JSON file for its one reading.
+        """Open a CSV or JSON file for its only reading.
 
         Raises:
-            BadData: it cannot be read, or its dialect is in doubt.
+            BadData: it cannot be read, or its dialect is ambiguous.
         """
         if self.file_format == "json":
             documents = frozenset(c.name for c in columns if (c.type or "").partition("(")[0] in DOCUMENTS)
@@ -59,20 +59,20 @@ class Reading:
 
 @dataclass(slots=True)
 class Report:
-    """What the check of one file found.
+    """The result of the check of one file.
 
     Attributes:
         path: The file.
-        rows: How many rows are good.
-        bad: Line -> why the row that begins there is bad.
-        left_out: Which of the records that could be read are bad, by number.
-        digest: Of the file's bytes, unpacked.
-        identity: Which file it was, before it was read.
-        as_is: Whether all of it stands in canonical form already, or takes no more than another line end or delimiter.
-        proofs: What the reading has proved of the file's blocks.
-        blank_lines: How many blank lines are no rows.
+        rows: The number of good rows.
+        bad: Line -> the reason why the row that begins there is bad.
+        left_out: The numbers of the readable records that are bad.
+        digest: The digest of the file's decompressed bytes.
+        identity: The file's identity before it was read.
+        as_is: Whether the whole file is in canonical form, or needs only other line ends or delimiters.
+        proofs: What the reading has proved about the file's blocks.
+        blank_lines: The number of blank lines, which are no rows.
         notes: Notes about how it was read, unless that was as usual.
-        nulls: Column -> missing values.
+        nulls: Column -> the number of missing values.
         ranges: Column -> the smallest and the largest value.
     """
 
@@ -100,19 +100,19 @@ def check(
     measured: bool = False,
     footer: bool = False,
 ) -> Report:
-    """Check every row of the file against `columns`, and let their types be found or widened unless they are `fixed`.
+    """Check every row of the file against `columns`, whose types are found or widened unless they are `fixed`.
 
     Args:
-        path: The file. A Parquet file's values have types: they are read only where the column's may not hold them.
+        path: The file. The values of a Parquet file are read only if they may not fit the column's type.
         columns: The columns of the load; their types may change.
         seen: Called with the number of rows of each block.
         fixed: Whether the types are the target's.
         reading: How the file is read.
-        measured: Whether the ranges of the values are wanted too.
-        footer: Whether nothing but the footer of a Parquet file is looked at.
+        measured: Whether the ranges of the values are found too.
+        footer: Whether only the footer of a Parquet file is read.
 
     Raises:
-        BadData: the file cannot be read, its header is another one, or it changed meanwhile.
+        BadData: the file cannot be read, has another header, or changed meanwhile.
     """
     before = identity(path)
     report = Report(path, identity=before)
@@ -163,15 +163,15 @@ def check(
 
 
 def doubt_of_header(path: Path, columns: Sequence[Column], reading: Reading) -> str:
-    """Return what is to be said of a header that may be a row: each name above numbers is one too. Empty where it may not.
+    """Return a warning if the header may be a row, because each name above numbers is a number too; otherwise an empty text.
 
     Args:
         path: The first file.
-        columns: The columns, as the check has left them.
+        columns: The columns after the check.
         reading: How it was read.
 
     Raises:
-        BadData: a day or moment stands above days or moments, which no header has.
+        BadData: the name of a column of dates or timestamps is one too, which no header has.
     """
     if reading.file_format != "csv" or not reading.dialect.header:
         return ""
@@ -185,22 +185,22 @@ def doubt_of_header(path: Path, columns: Sequence[Column], reading: Reading) -> 
                 f"{path}: its header is {shown}, and {name} stands above values of the type {kind}: it seems to be a row, so give "
                 "--no-header; or --skip-lines 1 --no-header, if it is the header."
             )
-    if list(named) == [str(number) for number in range(len(columns))]:  # as pandas numbers columns
+    if list(named) == [str(number) for number in range(len(columns))]:  # pandas numbers columns like this
         return ""
     return f"{path}: its header is {shown}: where that is a row, it is missing, and --no-header loads it"
 
 
 def unchanged(path: Path, before: Identity) -> None:
-    """Raise BadData where the file is another one than `before`, or in another state."""
+    """Raise BadData if the file is not the one that `before` identifies, or has changed."""
     if identity(path) != before:
         raise BadData(f"{path} changed while it was read: load it when nobody writes to it any more.")
 
 
 def ordered(reader: Reader, columns: Sequence[Column]) -> list[int]:
-    """Return where each of `columns` stands in the file.
+    """Return the position of each of `columns` in the file.
 
     Raises:
-        BadData: the file has other ones.
+        BadData: the file has other columns.
     """
     names = [column.name for column in columns]
     if isinstance(reader, CsvReader) and not reader.dialect.header:
@@ -219,10 +219,10 @@ def ordered(reader: Reader, columns: Sequence[Column]) -> list[int]:
 
 
 def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # it never changes
-    """Return the names of the columns: the first file's, or where each row names its own, those of all.
+    """Return the names of the columns: the first file's or, for a format whose rows name their columns, those of all files.
 
     Raises:
-        BadData: a file cannot be read, or a name is none or comes twice.
+        BadData: a file cannot be read, or a name is empty or repeated.
     """
     if reading.file_format == "parquet":
         names = [name for name, _ in schema_of(paths[0])[0]]
@@ -244,7 +244,7 @@ def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # i
 
 
 def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
-    """Set the types of `columns` by the first rows of each of `paths`; VARCHAR for a column without a value there."""
+    """Set the types of `columns` by the first rows of each of `paths`; VARCHAR for a column without values there."""
     if reading.file_format == "parquet":
         kinds = dict(schema_of(paths[0])[0])
         for column in columns:
@@ -260,23 +260,23 @@ def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Rea
                 break
     _settle(columns)
     for column in columns:
-        column.guess = Guess()  # the check tells where a column became text: it sees the first rows again
+        column.guess = Guess()  # the check sees the first rows again, and notes where a column became text
 
 
 def _settle(columns: Sequence[Column]) -> None:
-    """Set the types of columns by the values seen so far."""
+    """Set the types of columns by the values that have been seen so far."""
     for column in columns:
         if not column.given:
             column.type = column.guess.type or TEXT
             if column.type != TEXT:
-                column.note = ""  # a plus sign alone made text of it, and then there was a minus
+                column.note = ""  # it was text only because of a plus sign, and now there is a minus sign
 
 
 def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
     """Return the rows of a Parquet file.
 
     Raises:
-        BadData: it has other columns than these, or where they are not `fixed`, other types.
+        BadData: it has other columns, or other types unless they are `fixed`.
     """
     schema, count = schema_of(path)
     order = order_of([name for name, _ in schema], [column.name for column in columns])
@@ -296,7 +296,7 @@ def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
 def _check(
     column: Column, values: Any, chunk: Chunk, wrong: dict[int, str], path: Path, *, fixed: bool, stringy: bool
 ) -> None:
-    """Check the values of one column, and add to `wrong` the rows whose value it does not take."""
+    """Check the values of one column, and add the rows whose value does not fit to `wrong`."""
     import pyarrow.compute as pc
 
     if values.null_count and not column.nullable:
@@ -329,20 +329,20 @@ def _check(
 
 
 def _missing(text: str) -> str:
-    """Return what is to be said of an empty text that is no value."""
+    """Return the reason for an empty text that is no value."""
     return " (give --empty null where it is missing)" if text == "" else ""
 
 
 _TEXT = rule_for("VARCHAR")
-"""What a new table's columns are held to: any text is a value, but for its length."""
+"""The checks of a new table's columns: any text is a value, unless it is too long."""
 
 
 def _misses(values: Any, rule: Rule) -> list[int]:
-    """Return where those of `values` stand that are no values at all."""
+    """Return the positions of those of `values` that are no values of any type."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if rule.most is not None:  # a length: bytes bound characters, so that nearly always one look at the sizes is enough
+    if rule.most is not None:  # a text has at most as many characters as bytes, so the sizes nearly always suffice
         if pc.max(pc.binary_length(values)).as_py() <= rule.most:
             return []
         lengths = (pc.binary_length if rule.in_bytes else pc.utf8_length)(values)
@@ -360,12 +360,12 @@ def columns_of(
     existing: list[Column],
     reading: Reading = Reading(),  # it never changes
 ) -> tuple[list[Column], list[str]]:
-    """Return the columns of an existing table that the files' names mean, and the names of those that they leave out.
+    """Return the columns of an existing table that match the files' names, and the names of the table's other columns.
 
     A file without a header has all of the table's columns, in the table's order.
 
     Raises:
-        BadData: the header and the table do not go together.
+        BadData: the header does not match the table.
     """
     if reading.file_format == "csv" and not reading.dialect.header:
         return matched([column.name for column in existing], table, existing)
@@ -376,7 +376,7 @@ def columns_of(
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:
-    """Return the bad rows found so far, by file and line, and what can be done."""
+    """Return the bad rows so far, by file and line, and what the user can do."""
     found = [f"  {report.path}:{line}: {reason}" for report in reports for line, reason in sorted(report.bad.items())]
     lines = [f"{counted(len(found), 'bad row')}, with {allowed:,d} allowed (--max-bad-rows):", *found[:MOST_SHOWN]]
     if len(found) > MOST_SHOWN:

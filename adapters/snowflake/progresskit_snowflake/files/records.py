@@ -1,8 +1,8 @@
-"""The one reading of a CSV file: its records as columns of text, with their lines, and the same records in canonical form.
+"""The only reading of a CSV file: its records as columns of text, with their lines, and the same records in canonical form.
 
-The check, the types, and what is sent all take what is read here; nothing else reads a file. Where a regular expression of
-linear time proves that a block holds whole records and nothing else, pyarrow parses it, since all readers of CSV agree on such
-bytes; any other block is split into its records one by one, and those that are none are told with their line.
+The check, the types and the uploaded rows all use the records that are read here; no other code reads a file. If a regular
+expression of linear time proves that a block has only whole records, pyarrow parses it, because all readers of CSV agree on such
+bytes. Any other block is split into its records one by one, and invalid records are reported with their line.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .dialects import CANONICAL, SAMPLE, Dialect, DialectError, decided, decoded
 from .opening import BLOCK, BadData, FileReader
 
 LONGEST = 256 << 20
-"""Bytes of a record at most: a quote that is never closed would have all of a file read into memory."""
+"""The most bytes of a record. Without a limit, a quote that is never closed would have the whole file read into memory."""
 JOINED = "as where files were joined: load those by themselves, or leave it out by --max-bad-rows"
 CUTS = 8
-"""Places at which a block is tried to be cut."""
+"""The most places at which cutting a block is tried."""
 _FILLED = re.compile(rb"[^\r\n]")
 _UNSEEN = re.compile(
-    # Control characters, and those that only tell how others are shown; but the joiners, which Persian and Hindi need.
+    # Control and format characters, but not the joiners, which Persian and Hindi need.
     "[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 
@@ -36,12 +36,12 @@ class Chunk:
     """Records that were read together.
 
     Attributes:
-        texts: Their fields, a pyarrow array of text for each column; a field that is nothing is NULL.
-        first: How many records of the file that could be read came before them.
-        rows: How many they are.
-        bad: Line -> what is wrong with the record that begins there: it is in no column.
-        canonical: The same records in canonical form, where that takes no writing; else None.
-        stringy: The columns, by number, in which a text was quoted though its format has numbers too, as JSON has.
+        texts: Their fields, a pyarrow array of text for each column; an empty field is NULL.
+        first: The number of readable records of the file before them.
+        rows: The number of records.
+        bad: Line -> the reason why the record that begins there is invalid. It is in no column.
+        canonical: The same records in canonical form, if no writing is needed for it; otherwise None.
+        stringy: The numbers of columns in which a text was quoted although the format also has numbers, as JSON does.
     """
 
     texts: list[Any]
@@ -54,7 +54,7 @@ class Chunk:
 
     @cached_property
     def lines(self) -> Sequence[int]:
-        """The line that each record begins in, as an editor counts. Costs a reading, and so is asked for where it is shown."""
+        """The line in which each record begins, as an editor counts. It costs a reading, so it is used only for messages."""
         return self.lines_of()
 
 
@@ -63,20 +63,20 @@ class CsvReader(FileReader):
 
     Args:
         path: The file.
-        dialect: How it is written, as far as that is given; the rest is decided from its first bytes.
+        dialect: The given parts of its dialect; the others are detected from its first bytes.
         nulls: Texts that stand for NULL, quoted or not.
-        width: The columns of a file without a header; None: as many as its first record has.
+        width: The number of columns of a file without a header; None: that of its first record.
 
     Attributes:
         names: The header's names; without a header C1, C2, ...
-        dialect: How the file is written.
+        dialect: The file's dialect.
         notes: Notes for the summary about how it is read.
-        blank_lines: How many blank lines were left out so far.
-        proofs: For each block that was looked at, how many of its bytes are whole records beyond doubt, and whether in canonical
-            form: for a second reading of the same bytes.
+        blank_lines: The number of blank lines that were left out so far.
+        proofs: For each block, the number of its bytes that are proved to be whole records, and whether they are in canonical form;
+            for a second reading of the same bytes.
 
     Raises:
-        BadData: the file cannot be read, or its dialect is in doubt.
+        BadData: the file cannot be read, or its dialect is ambiguous.
     """
 
     def __init__(self, path: Path, dialect: Dialect, nulls: Sequence[str] = (), width: int | None = None) -> None:
@@ -110,7 +110,7 @@ class CsvReader(FileReader):
         dialect, sample = decoded_sample(data, dialect)
         if dialect.encoding != "utf-8" and not asked:
             self.notes.append(f"its encoding is {dialect.encoding}")
-        self.dialect = dialect  # for what the next line may say
+        self.dialect = dialect  # for the separator that the next line may name
         self.dialect, note = decided(sample, dialect, whole=whole)
         if note:
             self.notes.append(note)
@@ -121,7 +121,7 @@ class CsvReader(FileReader):
             self._skip_line()
 
     def _add(self, data: bytes, *, over: bool) -> None:
-        """Append bytes of the file to what is to be read, in UTF-8; at the file's end, its last record's end too."""
+        """Append bytes of the file, in UTF-8, to the buffer; at the file's end also the end of its last record."""
         if self._decoder is not None:
             try:
                 data = self._decoder.decode(data, over).encode()
@@ -139,7 +139,7 @@ class CsvReader(FileReader):
                 self._data += end
 
     def _more(self) -> bool:
-        """Read on, the more the longer what waits already is, and return whether there was anything."""
+        """Read more, in blocks that grow with the buffer, and return whether there was anything."""
         if self._over:
             return False
         if len(self._data) > LONGEST:
@@ -159,12 +159,12 @@ class CsvReader(FileReader):
         self._data, self._line = self._data.partition(end)[2], self._line + 1
 
     def _blank(self, at: int = 0) -> int:
-        """Return how long the end of a line is that stands at `at` in what waits; 0 where none does."""
+        """Return the length of the line end at `at` in the buffer; 0 if there is none."""
         ends = (b"\r\n", b"\n") if self.dialect.newline == "\n" else (b"\r",)
         return next((len(end) for end in ends if self._data.startswith(end, at)), 0)
 
     def _first(self) -> tuple[bytes, bytes]:
-        """Return the blank lines that come first, and the record behind them, without taking them away; nothing where there is none."""
+        """Return the first blank lines and the record after them, without removing them; empty at the file's end."""
         at, line = 0, self._line
         while len(self._data) > at or not self._over:
             if size := self._blank(at):
@@ -178,7 +178,7 @@ class CsvReader(FileReader):
         return self._data, b""
 
     def _drop(self, blank: bytes, record: bytes = b"") -> None:
-        """Take blank lines, and the record behind them, away."""
+        """Remove the first blank lines and the record after them."""
         self._data = self._data[len(blank) + len(record) :]
         self._line += self._lines(blank) + self._lines(record)
         self.blank_lines += self._lines(blank)
@@ -208,7 +208,7 @@ class CsvReader(FileReader):
                 f"{self.path}:{self._line}: the header has the character {unseen[0]!a}, which is not shown: {what}."
             )
         self._drop(blank, record)
-        self._header_again = record if len(names) > 1 else b""  # a value may be called as its column is
+        self._header_again = record if len(names) > 1 else b""  # a value may equal its column's name
         return names
 
     def _first_fields(self, record: bytes) -> list[str | None]:
@@ -230,15 +230,15 @@ class CsvReader(FileReader):
     # The records
 
     def chunks(self, *, parse: bool = True, proofs: Sequence[tuple[int, bool]] = ()) -> Iterator[Chunk]:
-        """Yield the records behind the header, in the file's order.
+        """Yield the records after the header, in the file's order.
 
         Args:
-            parse: Whether texts and rows are wanted where the canonical form is there without them.
-            proofs: Those of a reading of the very same bytes, as their digest has to show: nothing is proved again, and lines are
-                not counted.
+            parse: Whether texts and rows are needed even if the canonical form is available without them.
+            proofs: The proofs of an earlier reading of the same bytes, which the digest must confirm: nothing is proved again, and
+                lines are not counted.
 
         Raises:
-            BadData: where the next record begins is not known, or the bytes are no text of the encoding.
+            BadData: the beginning of the next record is unknown, or the bytes are not valid in the encoding.
         """
         known = iter(proofs)
         self._proved = bool(proofs)
@@ -271,11 +271,12 @@ class CsvReader(FileReader):
                 self._more()
 
     def _lines(self, data: bytes) -> int:
-        """Return how many lines end in bytes."""
+        """Return the number of line ends in `data`."""
         return data.count(self.dialect.newline.encode())
 
     def _cut(self) -> tuple[int, bool]:
-        """Return how many bytes of what waits are whole records beyond doubt, and whether canonical ones; 0 where that is not known."""
+        """Return the number of bytes of the buffer that are proved to be whole records, and whether they are canonical; 0 if
+        unknown."""
         if self.dialect.newline != "\n" or self.dialect.escape:
             return 0, False
         end = self._data.rfind(b"\n")
@@ -294,17 +295,17 @@ class CsvReader(FileReader):
         return 0, False
 
     def _files_joined(self, end: int) -> bool:
-        """Whether a line up to `end` of what waits begins as only the first line of a file does."""
+        """Whether a line up to `end` of the buffer begins as only the first line of a file does."""
         starts = (codecs.BOM_UTF8, self._header_again) if self._header_again else (codecs.BOM_UTF8,)
         return any(self._data.startswith(start) or self._data.find(b"\n" + start, 0, end + 1) >= 0 for start in starts)
 
     def _canonical(self, data: bytes) -> bool:
-        """Whether bytes that hold quotes are records in canonical form; that without quotes takes no such look."""
+        """Whether bytes with quotes are records in canonical form. Bytes without quotes need no such check."""
         dialect = self.dialect
         return dialect.delimiter == "," and dialect.quote == '"' and b'"' in data and matches(data, CANONICAL)
 
     def _regular(self, data: bytes) -> bool:
-        """Whether bytes are records, none of them blank, on which all readers agree."""
+        """Whether bytes are records without blank lines, on which all readers agree."""
         quote = self.dialect.quote.encode()
         if quote and quote in data:
             return matches(data, self.dialect.grammar)
@@ -313,7 +314,7 @@ class CsvReader(FileReader):
         return b"\r" not in data or (b"\n\r\n" not in data and data.count(b"\r") == data.count(b"\r\n"))
 
     def _parsed(self, data: bytes, line: int, lines: Sequence[int] | None = None, *, canonical: bool = False) -> Chunk:
-        """Return a chunk of bytes that are whole regular records, parsed; of their `lines`, where those are known."""
+        """Parse bytes that are whole regular records into a chunk; `lines` are their lines, if known."""
         import pyarrow as pa
         import pyarrow.csv as pa_csv
 
@@ -341,7 +342,7 @@ class CsvReader(FileReader):
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
-                null_values=nothing if quotes else [*nothing, *self._nulls],  # quoted ones are found below
+                null_values=nothing if quotes else [*nothing, *self._nulls],  # quoted texts are found below
                 quoted_strings_can_be_null=False,
                 check_utf8=False,
             ),
@@ -376,9 +377,9 @@ class CsvReader(FileReader):
         return f"{words} (lines before the header: --skip-lines)" if names == 1 else words
 
     def _as_is(self, data: bytes, canonical: bool) -> bytes | None:
-        """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters.
+        """Return the canonical form of regular records if it needs no parsing: they differ only in line ends and delimiters.
 
-        With quotes among them, only what is proved to be `canonical`.
+        Bytes with quotes must be proved to be `canonical`.
         """
         dialect = self.dialect
         if dialect.empty == "text":
@@ -392,7 +393,7 @@ class CsvReader(FileReader):
         return data if canonical else None
 
     def _with_nulls(self, texts: list[Any]) -> list[Any]:
-        """Return the texts with NULL for those that stand for it."""
+        """Return the texts with NULL in place of the texts that mean it."""
         import pyarrow.compute as pc
 
         if self.dialect.empty == "text":
@@ -400,13 +401,13 @@ class CsvReader(FileReader):
         return without(texts, self._nulls)
 
     def _separated(self) -> Chunk | None:
-        """Take the records that wait away one by one, as far as they are whole, and return them."""
+        """Remove the whole records from the buffer one by one, and return them."""
         data, at, line = self._data, 0, self._line
         records: list[bytes] = []
         lines: list[int] = []
         bad: dict[int, str] = {}
         single = len(self.names) == 1
-        filled = 0  # where the next row begins, as far as that was looked for
+        filled = 0  # where the next row begins, as far as that is known
         while at < len(data):
             if blank := self._blank(at):
                 if single and self.dialect.blank_lines == "null":
@@ -446,7 +447,7 @@ class CsvReader(FileReader):
         )
 
     def _joined(self, records: list[bytes], lines: list[int], bad: dict[int, str]) -> Chunk:
-        """Return a chunk of records that were found one by one."""
+        """Return a chunk of records that were split one by one."""
         data = b"".join(records)
         plain = data and b"" not in records and not self.dialect.escape and self.dialect.newline == "\n"
         if plain and matches(data, self.dialect.grammar):
@@ -474,10 +475,10 @@ class CsvReader(FileReader):
         return chunk
 
     def _fields(self, record: bytes, empty: str) -> list[str | None]:
-        """Return the fields of a whole record; one that is nothing is None, unless `empty` is `text`.
+        """Return the fields of a whole record. An empty field is None, unless `empty` is `text`.
 
         Raises:
-            ValueError: what stands behind an escape may mean two things.
+            ValueError: the text after an escape is ambiguous.
         """
         quote, escape = self.dialect.quote.encode(), self.dialect.escape.encode()
         found: list[str | None] = []
@@ -488,7 +489,7 @@ class CsvReader(FileReader):
                 found.append(None)
                 continue
             if escape and text == escape + b"N" and not quoted:
-                found.append(None)  # as databases write NULL where they escape
+                found.append(None)  # databases that escape write NULL like this
                 continue
             if quoted:
                 text = text[1:-1]
@@ -511,13 +512,13 @@ class CsvReader(FileReader):
                     )
                 at += 1
             elif quote and one == quote:
-                at += 1  # it is doubled
+                at += 1  # a doubled quote
             parts.append(one)
             at += 1
         return b"".join(parts)
 
     def _valid(self, data: bytes, line: int | None = None) -> None:
-        """Raise BadData where bytes are no UTF-8."""
+        """Raise BadData if bytes are not valid UTF-8."""
         if self._decoder is not None or self._proved:
             return
         try:
@@ -534,17 +535,17 @@ class CsvReader(FileReader):
             ) from error
 
     def _column(self, before: bytes) -> str:
-        """Return, for a sentence, the column that the beginning of a record ends in."""
+        """Return, as a part of a message, the column in which the beginning of a record ends."""
         fields, at = 0, 0
         while found := self.dialect.field.match(before, at):
             fields, at = fields + 1, found.end()
         return f"in the column {self.names[fields]}, " if fields < len(self.names) else ""
 
     def _trouble(self, at: int, line: int) -> str:
-        """Return what is wrong with the record that begins at `at` of what waits; nothing where its end has not come yet.
+        """Return the reason why the record that begins at `at` of the buffer is invalid; empty if its end has not been read yet.
 
         Raises:
-            BadData: it goes over several lines, so that where the next one begins is not known.
+            BadData: it has several lines, so that the beginning of the next record is unknown.
         """
         data, dialect = self._data, self.dialect
         end = data.find(dialect.newline.encode(), at)
@@ -568,7 +569,7 @@ class CsvReader(FileReader):
                 )
             return words
         if dialect.quote and data.startswith(dialect.quote.encode(), at):
-            return ""  # it is not closed yet
+            return ""  # the quote is not closed yet
         other = "carriage return" if dialect.newline == "\n" else "line feed"
         return (
             f"{column}a {other} stands outside of quotes: it may end a row, or be part of a value. "
@@ -577,7 +578,7 @@ class CsvReader(FileReader):
 
 
 def matches(data: bytes, pattern: str) -> bool:
-    """Whether bytes match a pattern of RE2's, from their beginning to their end."""
+    """Whether bytes match a pattern of RE2 from beginning to end."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

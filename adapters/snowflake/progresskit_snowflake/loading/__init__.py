@@ -1,4 +1,4 @@
-"""A load from beginning to end: the sessions, the phases that run at the same time, what was loaded before, and the summary.
+"""A whole load: the sessions, the phases that run at the same time, the ledger of earlier loads, and the summary.
 
-Knows everything below; the command line is above it.
+Knows all folders below it. Does not know the command line.
 """

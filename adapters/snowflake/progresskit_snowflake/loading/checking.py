@@ -161,10 +161,10 @@ def distinct(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
 
 
 def typed(paths: list[Path], reading: Reading, types: Mapping[str, str], *, all_text: bool = False) -> list[Column]:
-    """Return the columns of a new table: their types by hand, as texts, or of the first rows of all files.
+    """Return the columns of a new table. Their types are the given ones, VARCHAR, or those of the first rows of all files.
 
     Raises:
-        BadData: a file cannot be read, or a type is given for a column that there is not.
+        BadData: a file cannot be read, or a type is given for an unknown column.
     """
     columns = [Column(name) for name in names_of(paths, reading)]
     known = {column.name: column for column in columns}
@@ -183,5 +183,5 @@ def typed(paths: list[Path], reading: Reading, types: Mapping[str, str], *, all_
 
 
 def as_made(columns: Sequence[Column]) -> list[Column]:
-    """Return the columns as they are now: the check that runs meanwhile changes the types of its own."""
+    """Return a copy of the columns as they are now, because the running check changes the types of its own."""
     return [replace(column) for column in columns]

@@ -1,4 +1,4 @@
-"""The modes that load nothing: what is in the files, and whether it fits a table."""
+"""The modes that load nothing: an analysis of the files, and a check against a table."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def validate(
     reading: Reading = Reading(),  # noqa: B008  # it never changes
     allowed: int = 0,
 ) -> str:
-    """Check every row of `paths` against the columns of `table`, and return what is to be said of it.
+    """Check every row of `paths` against the columns of `table`, and return the report as lines.
 
     Raises:
-        BadData: the header does not go with the table, or more than `allowed` rows are bad.
-        LoadError: there is no such table.
+        BadData: the header does not match the table, or more than `allowed` rows are bad.
+        LoadError: the table does not exist.
     """
     existing = session.columns(table)
     if existing is None:
@@ -64,7 +64,7 @@ def validate(
 
 
 def analyze(paths: list[Path], progress: SnowflakeProgress, reading: Reading = Reading()) -> str:  # noqa: B008
-    """Return what is in `paths`: per file rows, columns, types, nulls and ranges."""
+    """Return lines about each of `paths`: rows, columns, types, missing values and ranges."""
     parts = []
     with progress.phase("Analysis", unit="row") as bar:
         for path in paths:

@@ -1,11 +1,11 @@
-"""A load: files go through quality check, compression, upload and COPY, each phase in threads, all rows or none.
+"""A load: files pass through quality check, compression, upload and COPY. Each phase has threads. All rows are loaded, or none.
 
-The phases overlap: one file is copied while the next uploads and another is compressed, so that a load takes about as long
-as its slowest phase. The check runs ahead of all others, since a bad row is best found early. The first error stops them all.
+The phases overlap: one file is copied while the next is uploaded and another is compressed, so that a load takes about as long as
+its slowest phase. The check runs ahead of the other phases, so that bad rows are found early. The first error stops all phases.
 
-All COPY statements stand in one transaction. A table that is not there yet is loaded under another name and given its own
-only when everything is in it: until then nobody sees it, and a load that fails leaves nothing behind. The rows that the check has
-seen, those that were packed and those that COPY has read are held against each other, file by file, before that.
+All COPY statements are in one transaction. A new table is loaded under another name, and renamed when it is complete: until then it
+is not visible under its own name, and a failed load leaves nothing behind. Before the commit, the rows that were checked, packed
+and copied are compared for each file.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ from .summary import Summary
 from .worker_threads import Channel, Shared, ThreadGroup
 
 AHEAD = 2
-"""Compressed files that wait for their upload at most: they take room on the disk."""
+"""The most compressed files that wait for their upload, because they take disk space."""
 
 
 ENDINGS = {"csv": ".csv.zst", "json": ".csv.zst", "parquet": ".parquet"}
-"""Format -> how the names of its files on the stage end: all but Parquet is sent in one canonical form."""
+"""Format -> the suffix of its files on the stage. Formats other than Parquet are sent in one canonical form."""
 IfExists = Literal["append", "replace", "fail"]
-"""What happens where the table is there already."""
+"""The values of `if_exists`: what happens to an existing table."""
 
 
 class Checked(NamedTuple):
-    """A file that may go on, and the check's report of it; None where nothing checks."""
+    """A file that is ready for the next phase, and the check's report of it; None without a check."""
 
     number: int
     path: Path
@@ -56,7 +56,7 @@ class Checked(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A file to be uploaded: the user's, ours, and its good rows."""
+    """A file to upload: the user's file, the staged copy, and the number of good rows."""
 
     path: Path
     target: Path
@@ -67,25 +67,25 @@ class Load:
     """One load of `paths` into `table`.
 
     Args:
-        paths: CSV or JSON files, plain or packed, or Parquet files. One that comes twice is loaded once.
-        table: The table, created from the columns if it is not there.
-        staging: The session that uploads.
-        loading: The session that copies: another one, since its transaction is open meanwhile.
+        paths: CSV or JSON files, plain or compressed, or Parquet files. A repeated file is loaded once.
+        table: The table, which is created from the columns if it does not exist.
+        staging: The session that uploads files.
+        loading: The session that copies, which has a transaction open during the load.
         progress: The bars.
         folder: A private folder for compressed files.
-        more: Further sessions that upload, each with a thread; as many threads compress.
-        quality: Whether every row is checked first.
-        max_bad_rows: Bad rows that are left out; more of them stop the load.
-        nulls: What stands for a missing value, beside nothing at all.
-        on_error: What happens to a row that the server refuses: `abort`, `continue` or `skip_file`.
-        keep_staged: When the stage stays, with what was uploaded: `never`, when the load has `failed`, or `always`.
+        more: Further sessions that upload files, each in a thread. As many threads compress files.
+        quality: Whether every row is checked before it is uploaded.
+        max_bad_rows: The most bad rows that are left out; more of them stop the load.
+        nulls: The texts that mean a missing value, in addition to the empty field.
+        on_error: The reaction to a row that the server rejects: `abort`, `continue` or `skip_file`.
+        keep_staged: When the stage is kept, with the uploaded files: `never`, if the load has `failed`, or `always`.
         file_format: `csv`, `json` or `parquet`.
-        dialect: How CSV files are written, as far as that is given.
-        types: Column -> SQL type, for a new table: its values are held to it.
-        all_text: Whether all other columns of a new table are texts.
-        if_exists: What happens where the table is there: `append`, `replace` its rows, or `fail`.
-        skip_loaded: Whether files whose content the table has got are left out, and what is loaded is remembered.
-        early: The check of the same `distinct` files for a new table, where it has begun already.
+        dialect: The given parts of the CSV files' dialect; the others are detected.
+        types: Column -> SQL type, for a new table. Values must fit it.
+        all_text: Whether the other columns of a new table are VARCHAR.
+        if_exists: What happens to an existing table: `append` rows, `replace` its rows, or `fail`.
+        skip_loaded: Whether files whose content was loaded into the table before are left out, and loaded contents are recorded.
+        early: The check of the same `distinct` files for a new table, if it has begun already.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Load:
         self._check_seconds = 0.0
         self.published = False
         self.keep_staged: Keep = keep_staged
-        self._expected: int | None = None  # rows of all files, once somebody has counted them
+        self._expected: int | None = None  # rows of all files, once they are counted
         self.summary = Summary(source=staging.source.name)
         self.paths, again = distinct(paths)
         self.summary.notes += again
@@ -158,11 +158,11 @@ class Load:
         }
 
     def run(self) -> Summary:
-        """Load, and return what was done.
+        """Load the files, and return the summary.
 
         Raises:
-            BadData: too many rows are bad, or a file is not what it was.
-            LoadError: the server or the connector refused something, or has read other rows than were sent.
+            BadData: too many rows are bad, or a file has changed.
+            LoadError: the server or the connector refused an operation, or COPY has read other rows than were sent.
         """
         existing = self.loading.columns(self.table)
         if existing is not None and self.if_exists == "fail":
@@ -175,7 +175,7 @@ class Load:
         with self._checking(existing) as checking:
             self.columns = checking.columns()
             self.packing = CanonicalForm(self.reading, self.columns)
-            made = as_made(self.columns)  # the check, which runs by now, may widen them
+            made = as_made(self.columns)  # the running check may widen them
             with (
                 staging.stage(self.loading, self.keep_staged),
                 self.loading.table(self.table, made, staging, new=existing is None, emptied=emptied) as table,
@@ -193,9 +193,9 @@ class Load:
         ledger: Ledger | None,
         digests: list[str],
     ) -> None:
-        """Run all phases at the same time, until the load is published or a phase fails."""
+        """Run all phases at the same time, until the load is committed or a phase fails."""
         files = self.progress.phase("Files", len(self.paths), "file")
-        # A check is soon over: its row stays as long as what it has let pass is packed.
+        # A check ends early: its row stays while the checked files are packed.
         rows = [contextlib.ExitStack() for _ in self.stagings]
         for row in rows:
             row.enter_context(self._qc.kept() if self.quality else contextlib.nullcontext())
@@ -212,7 +212,7 @@ class Load:
         files.finish()
 
     def _checking(self, existing: list[Column] | None) -> Checking:
-        """Return the check: the one that has begun, where the table is not there as it supposed."""
+        """Return the check: the early one, if the table does not exist, as that check assumed."""
         if existing is not None:
             if self._early is not None:
                 self._early.break_off()
@@ -221,7 +221,7 @@ class Load:
         return self._early or Checking(self.paths if self.quality else [], self.reading, self._typed)
 
     def _typed(self) -> list[Column]:
-        """Return the columns of a new table; of rows that nobody checks, as texts."""
+        """Return the columns of a new table. Without a check of the rows, their types are VARCHAR."""
         unchecked = not self.quality and self.format != "parquet"
         columns = typed(self.paths, self.reading, self.types, all_text=self.all_text or unchecked)
         if unchecked and not self.all_text and len(self.types) < len(columns):
@@ -231,7 +231,8 @@ class Load:
         return columns
 
     def _left_to_load(self, existing: Sequence[Column] | None) -> tuple[Ledger | None, list[str]]:
-        """Leave out what the table has got, where that is asked for; return the ledger and the digests of the others."""
+        """Leave out files that were loaded into the table before, if that is requested. Return the ledger and the digests of the
+        other files."""
         if not self.skip_loaded:
             return None, []
         ledger = Ledger(self.table)
@@ -266,7 +267,7 @@ class Load:
     # Phases
 
     def _check_all(self, checking: Checking, *, fixed: bool) -> None:
-        if not self.quality and self.format == "parquet":  # the footers tell the rows at no price
+        if not self.quality and self.format == "parquet":  # the footers have the numbers of rows
             reports = [
                 check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading, footer=True)
                 for path in self.paths
@@ -301,7 +302,7 @@ class Load:
         self._checked.close()
 
     def _tell(self, report: Report) -> None:
-        """Note in the summary how a file was read, if that was not by the defaults."""
+        """Note in the summary how a file was read, unless it was by the defaults."""
         self.summary.notes += [f"{report.path}: {words}" for words in report.notes]
         if report.blank_lines:
             self.summary.notes.append(f"{report.path}: {counted(report.blank_lines, 'blank line')} left out")
@@ -322,7 +323,7 @@ class Load:
         for number, path, report in items:
             target = (
                 self.folder / f"{number + 1:06d}{ENDINGS[self.format]}"
-            )  # plain names: the user's may hold anything
+            )  # plain names, because the user's may have any characters
             size = self._sizes[number]
             if bar is None:
                 assert report is not None and report.identity is not None  # footers are always read
@@ -336,7 +337,7 @@ class Load:
 
                     def moved(position: int, bar: Task = bar, size: int = size) -> None:
                         nonlocal done
-                        step = min(position, size) - done  # what unpacks reads ahead, and a file may grow
+                        step = min(position, size) - done  # decompression reads ahead, and a file may grow
                         done += step
                         bar.advance(step)
 
@@ -353,11 +354,11 @@ class Load:
         self._upload_bar = self.progress.start_upload(start=False)
         self._uploads = Uploads(self._upload_bar, self.stagings[0].source, files=len(self.paths))
         ending = contextlib.ExitStack()
-        ending.push(self._upload_bar)  # which is not entered: it starts by itself, with the first byte
+        ending.push(self._upload_bar)  # not entered: it starts by itself with the first byte
         return ending
 
     def _tell_total(self) -> None:
-        """Give the upload its total: what is compressed, and what the rest will be by the ratio so far, marked `~`."""
+        """Set the total of the upload: the compressed bytes, and an estimate of the rest by the ratio so far, marked `~`."""
         if self._upload_bar is not None:
             self._upload_bar.update(total=self._total.bytes, estimated=not self._total.exact)
 
@@ -388,7 +389,7 @@ class Load:
         ledger: Ledger | None,
         digests: list[str],
     ) -> None:
-        with contextlib.ExitStack() as row:  # stays from the first statement to the end, also while files are awaited
+        with contextlib.ExitStack() as row:  # stays from the first statement to the end, also while it waits for files
             staged: list[Staged] = []
             left: list[Staged] = []
             watch = CopyWatch(names=self.summary.names)
@@ -396,8 +397,8 @@ class Load:
             for waiting in self._staged.together():
                 staged += waiting
                 left += waiting
-                # What a row found later has widened, COPY would refuse or round: all wait then for what the check says at its end.
-                # They may also be narrower by now than the table's, of which the first rows of later files have had a say.
+                # COPY would reject or round the values of types that a later row widens: then all files wait for the end of the
+                # check. The types may also be narrower now than the table's, which consider the first rows of later files too.
                 if self._types() == made_with:
                     for batch in batches(left):
                         self._copy(table, batch, watch, existing, row)
@@ -432,7 +433,7 @@ class Load:
             self.summary.copied = watch.copied
 
     def _types(self) -> list[str | None]:
-        """Return the columns' types: as wide as all rows need that have been checked by now."""
+        """Return the columns' types, as wide as the rows that have been checked so far need."""
         return [column.type for column in self.columns]
 
     def _copy(
@@ -469,10 +470,10 @@ class Load:
         return self._copy_bar
 
     def _by_name(self, existing: Sequence[Column] | None) -> bool | str:
-        """Return how the names of Parquet files find the table's columns.
+        """Return how the names in Parquet files are matched to the table's columns.
 
         Raises:
-            BadData: the table has two columns that differ in case alone, and the files name them otherwise.
+            BadData: the table has two columns whose names differ only in case, and the files have other names.
         """
         names = [column.name for column in existing or ()]
         folded = [name.upper() for name in names]
@@ -485,12 +486,12 @@ class Load:
         )
 
     def _line_of(self, staged: str, line: int) -> int | None:
-        """Return which line of the user's file a line of a staged file is."""
+        """Return the line of the user's file for a line of a staged file."""
         path, report = self._reports[staged]
         return None if self.format == "parquet" else self.packing.line_of(path, report, line)
 
     def _hold_all_against(self, staged: Sequence[Staged], files: Sequence[FileResult]) -> None:
-        """Raise LoadError where a file of the load has not been copied, or not once."""
+        """Raise LoadError if a file of the load was not copied exactly once."""
         copied = Counter(file.file.rpartition("/")[2] for file in files)
         if len(staged) != len(self.paths) or copied != Counter(file.name for file in staged):
             raise LoadError(
@@ -499,7 +500,7 @@ class Load:
             )
 
     def _hold_against(self, batch: Sequence[Staged], files: Sequence[FileResult]) -> None:
-        """Raise LoadError where COPY has read other rows of a file than were sent."""
+        """Raise LoadError if COPY has read another number of rows of a file than were sent."""
         results = {file.file.rpartition("/")[2]: file for file in files}
         for staged in batch:
             name = self.summary.names[staged.name]

@@ -171,10 +171,10 @@ class Session:
         )
 
     def columns(self, table: str) -> list[Column] | None:
-        """Return the columns of `table`, or None if it is not there, or not for us to see.
+        """Return the columns of `table`; None if it does not exist, or is not visible to this user.
 
         Raises:
-            LoadError: the server did not answer.
+            LoadError: the server refused the query or did not answer.
         """
         try:
             rows = self.run(f"DESCRIBE TABLE {table_name(table)}", f"describing {table}")
@@ -221,10 +221,10 @@ class Staging(Session):
                 self.remove(f"STAGE {self.name}", spare)
 
     def put(self, path: Path, name: str, uploads: Uploads, check_stop: Callable[[], None] = lambda: None) -> None:
-        """Upload the file at `path`, whose own name is plain, unchanged, and move the bar; `name` is the user's name of
-        the file.
+        """Upload the file at `path` unchanged, and move the bar. The name of `path` is plain; `name` is the user's name of the
+        file.
 
-        `check_stop` is called now and then; an exception of it cancels the upload within a second.
+        `check_stop` is called about ten times a second; its exception cancels the upload within a second.
         """
         compression = {".gz": "GZIP", ".zst": "ZSTD"}.get(path.suffix, "NONE")
         statement = (
@@ -318,12 +318,13 @@ class Loading(Session):
         check_stop: Callable[[], None] = lambda: None,
         lines: Callable[[str, int], int | None] = lambda file, line: line,
     ) -> list[FileResult]:
-        """Execute the COPY `statement` of `batch`, move `bar`, and return what the server says of each file.
+        """Execute the COPY `statement` of `batch`, move `bar`, and return the server's result for each file.
 
-        `lines` makes of a staged file's name and a line of it the line of the user's file.
+        `lines` returns the line of the user's file for the name of a staged file and a line of it.
 
         Raises:
-            LoadError: the server refused; by file, of `names` as the user knows it, and line where the server tells them.
+            LoadError: the server refused. The message has the file, by the user's name in `names`, and the line, if the server
+                names them.
         """
         return self.attempt(
             lambda cursor: copy_batch(cursor, statement, batch, watch, bar, check_stop, lines),

@@ -1,4 +1,4 @@
-"""What a load did, as a value and as lines. Pure."""
+"""The summary of a load, as a value and as lines. Pure."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from progresskit._text.formatting import format_count, format_rate
 from ..copying import Copied, FileResult, counted, first_error
 
 COLUMNS = 79
-"""Cells of a line, which a terminal of 80 columns does not wrap."""
+"""Cells of a line, so that a terminal of 80 columns does not wrap it."""
 MOST_SHOWN = 20
-"""Files with rejected rows that are named."""
+"""The most files with rejected rows, and the most notes, that are listed."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a load did. Seconds are those that a phase was at work, waits left out.
+    """What a load did. Seconds are those in which a phase worked, without waits.
 
     Attributes:
-        files: How many.
-        rows: The good ones that the check counted; None where nothing checked.
-        kept: The stage that the uploaded files stay on; empty where it goes with the load.
-        bad: Rows that the check left out.
-        copied: What the warehouse says of each file.
-        left_out: The table's columns that the files do not have.
+        files: The number of files.
+        rows: The good rows that the check counted; None without a check.
+        kept: The stage that keeps the uploaded files; empty if it is dropped.
+        bad: The number of rows that the check left out.
+        copied: The warehouse's result for each file.
+        left_out: The table's columns that are not in the files.
         notes: Further lines of the summary: how files were read, which are left out, which columns became text.
-        names: Name on the stage -> what the user calls the file.
-        source: What counted the upload.
-        seconds: Phase -> how long it was at work.
-        bytes: Phase -> what it has read or sent.
+        names: Name on the stage -> the user's name of the file.
+        source: The counter of the upload.
+        seconds: Phase -> the seconds in which it worked.
+        bytes: Phase -> the bytes that it read or sent.
     """
 
     files: int = 0
@@ -46,12 +46,12 @@ class Summary:
 
     @property
     def loaded(self) -> int:
-        """Rows that the warehouse says it has loaded."""
+        """The number of rows that the warehouse reports as loaded."""
         return self.copied.rows
 
 
 def summarize(table: str, summary: Summary) -> str:
-    """Return what a load did: files, rows, bytes, seconds and rate, a line a phase."""
+    """Return the summary as lines: files and rows, then a line for each phase with bytes, seconds and rate."""
     lines = [f"{table}: {counted(summary.loaded)} of {counted(summary.files, 'file')}"]
     if summary.bad:
         lines.append(f"  {counted(summary.bad, 'bad row')} left out")
@@ -93,11 +93,11 @@ def summarize(table: str, summary: Summary) -> str:
 
 
 def kept(stage: str) -> str:
-    """Return what is to be said of a stage that is not dropped."""
+    """Return the line about a stage that is not dropped."""
     return f"the uploaded files stay on @{stage}: DROP STAGE {stage} when they are needed no more."
 
 
 def trouble(file: FileResult, names: dict[str, str]) -> str:
-    """Return what happened to a file that lost rows, in a line: how many, and the first error."""
+    """Return a line about a file that lost rows: how many, and the first error."""
     lost = f"{file.rejected:,d} of {counted(file.loaded + file.rejected)}"
     return f"{lost} rejected, {first_error(file, names)}"

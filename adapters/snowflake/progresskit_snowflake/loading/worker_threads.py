@@ -1,6 +1,6 @@
-"""Threads that work on one thing and stop together: the first error ends them all.
+"""Threads of one load, which stop together: the first error ends them all.
 
-Knows nothing of what they do.
+Does not know what they do.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 POLL = 0.1
-"""Seconds between two times that a waiting thread asks whether the others go on."""
+"""Seconds between two checks of a waiting thread whether the work has been stopped."""
 _END = object()
 
 
 class Stopped(BaseException):
-    """Another thread failed, or the user called the work off: no error of its own, so that its bar is cancelled."""
+    """Raised in a thread because another one failed or the user cancelled the work. It is no error of this thread, whose bar is
+    cancelled."""
 
 
 class ThreadGroup:
@@ -30,7 +31,7 @@ class ThreadGroup:
         self.errors: list[BaseException] = []
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Start a thread that does `work`."""
+        """Start a thread called `name` that calls `work`."""
 
         def run() -> None:
             try:
@@ -46,10 +47,11 @@ class ThreadGroup:
         thread.start()
 
     def join(self) -> None:
-        """Wait until all are done, or the first one has failed: raise its error then. What waits is stopped in any case."""
+        """Wait until all threads have ended or one has failed, whose error is then raised. Threads that wait are stopped in any
+        case."""
         try:
             for thread in self._threads:
-                while thread.is_alive() and not self.errors:  # what is in a long call ends in its own time only
+                while thread.is_alive() and not self.errors:  # a long call cannot be interrupted
                     thread.join(POLL)
         finally:
             self._stop.set()
@@ -57,54 +59,54 @@ class ThreadGroup:
             raise self.errors[0]
 
     def stop(self) -> None:
-        """Ask the threads to end at their next check, and wait for them briefly."""
+        """Ask the threads to end at their next check, and wait for each for up to `POLL` seconds."""
         self._stop.set()
         for thread in self._threads:
             thread.join(POLL)
 
     def check_stop(self) -> None:
-        """Raise `Stopped` where the work does not go on."""
+        """Raise `Stopped` if the threads have been asked to end."""
         if self._stop.is_set():
             raise Stopped
 
 
 class Channel:
-    """Hands items from some threads of a group to others, until all who give have closed it.
+    """Passes items from some threads of a group to others, until each sender has closed it.
 
     Args:
-        group: Whose threads; waiting ends with it.
-        givers: How many close it.
-        limit: Items that wait at most; 0: any number.
+        group: The group of these threads. When it stops, waiting ends.
+        senders: The number of threads that send items. Each calls `close`.
+        limit: The most items that wait; 0 for no limit.
     """
 
-    def __init__(self, group: ThreadGroup, givers: int = 1, limit: int = 0) -> None:
-        self._group, self._givers = group, givers
+    def __init__(self, group: ThreadGroup, senders: int = 1, limit: int = 0) -> None:
+        self._group, self._senders = group, senders
         self._lock = threading.Lock()
         self._items: queue.Queue[Any] = queue.Queue(limit)
 
     def put(self, item: object) -> None:
-        """Put `item` into the channel, and wait until there is room for it."""
+        """Send `item`, and wait until there is room for it."""
         while True:
             self._group.check_stop()
             with contextlib.suppress(queue.Full):
                 return self._items.put(item, timeout=POLL)
 
     def close(self) -> None:
-        """Close the channel: no further item will come."""
+        """Note that a sender sends no further item."""
         with self._lock:
-            self._givers -= 1
-            last = not self._givers
+            self._senders -= 1
+            last = not self._senders
         if last:
             self.put(_END)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield items until the end."""
+        """Yield items until all senders have closed the channel."""
         while (item := self._get()) is not _END:
             yield item
-        self.put(_END)  # for whoever else takes
+        self.put(_END)  # for other receivers
 
     def together(self) -> Iterator[list[Any]]:
-        """Yield items until the end, each time all that wait."""
+        """Yield lists of all items that wait, until all senders have closed the channel."""
         over = False
         while not over:
             items = [self._get()]
