@@ -42,8 +42,8 @@ CSV = {
     "TIMESTAMP_FORMAT": "AUTO",
     "BINARY_FORMAT": "HEX",
 }
-"""Every option of a CSV format, as SQL writes them: RFC 4180, with a header line. Nothing is left to an account's defaults, and
-01/02/2024 is no date: AUTO would take it for a day of January, whatever was meant."""
+"""Every option of a CSV format, as SQL writes them: RFC 4180, with a header line. No option is left to an account's defaults, and
+01/02/2024 is no date: AUTO would always read it as the second of January."""
 
 
 def _options_text(options: Mapping[str, str]) -> str:
@@ -59,7 +59,7 @@ FORMATS = {
 
 
 def canonical_format(nulls: Sequence[str]) -> str:
-    """Return the FILE_FORMAT of files in canonical form, in which `nulls` stand for NULL beside nothing at all.
+    """Return the FILE_FORMAT of files in canonical form, in which `nulls` mean NULL in addition to the empty field.
 
     Example:
         >>> "NULL_IF = ('NA') " in canonical_format(["NA"]), "SKIP_HEADER = 0 " in canonical_format([])
@@ -83,7 +83,7 @@ class Staged(NamedTuple):
 
 
 def batches(files: Sequence[Staged], *, size: int = BATCH, most: int = MOST_FILES) -> list[list[Staged]]:
-    """Return `files` in batches of about the same bytes: as many as make `size` bytes each, of at most `most` files.
+    """Return `files` in batches of about equal size: each has about `size` bytes, and at most `most` files.
 
     No two batches differ by more than the largest file, unless `most` keeps the small files apart.
 
@@ -109,7 +109,7 @@ def batches(files: Sequence[Staged], *, size: int = BATCH, most: int = MOST_FILE
 def relative(listed: str, stage: str) -> str:
     """Return the name for FILES= of the file that LIST calls `listed`, on `stage` with or without a path.
 
-    Nothing where it lies elsewhere: LIST takes a path for the beginning of names, not for a folder.
+    Empty if it is elsewhere: LIST treats a path as the beginning of names, not as a folder.
 
     Example:
         >>> relative("orders/2013/01.csv.gz", "raw.Orders/2013")
@@ -139,13 +139,13 @@ def statement(
     """Return the COPY of `files` of `stage`.
 
     Args:
-        into: The table, and its columns in brackets where they are given, as SQL takes it.
-        stage: The stage, as SQL takes it, without the `@`.
+        into: The table as in SQL, with its columns in brackets if they are given.
+        stage: The stage as in SQL, without the `@`.
         files: At most `MOST_FILES`.
-        file_format: What stands in the brackets of FILE_FORMAT.
+        file_format: The contents of FILE_FORMAT's brackets.
         on_error: `abort`, `continue` or `skip_file`.
-        by_name: Whether the fields go to columns by name: JSON's and Parquet's do; `exactly`: by case too.
-        purge: Whether the files are removed when they are loaded.
+        by_name: Whether fields are matched to columns by name, as in JSON and Parquet; `exactly`: by case too.
+        purge: Whether the files are removed after they are loaded.
         force: Whether files that were loaded before are loaded again.
     """
     names = ", ".join(literal(file.name) for file in files)
@@ -166,10 +166,10 @@ class FileResult(NamedTuple):
     Attributes:
         file: Its name on the stage.
         status: `LOADED`, `PARTIALLY_LOADED`, `LOAD_FAILED`, `LOAD_SKIPPED`.
-        loaded: Rows in the table.
-        rejected: Rows that are not.
-        error: The first error; None where there is none.
-        line: Its line; None where the server tells none.
+        loaded: The number of loaded rows.
+        rejected: The number of rejected rows.
+        error: The first error; None without an error.
+        line: Its line; None if the server names none.
     """
 
     file: str
@@ -181,7 +181,7 @@ class FileResult(NamedTuple):
 
 
 def results(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[FileResult]:
-    """Return the answer of COPY, whose columns are called `names`; nothing where it says that no file was to be loaded."""
+    """Return the results in the `rows` of COPY, whose columns are `names`; empty if there was no file to load."""
     if "file" not in [name.lower() for name in names]:
         return []
     found = []
@@ -189,7 +189,7 @@ def results(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[FileRes
         fields: Mapping[str, Any] = dict(zip((name.lower() for name in names), row, strict=False))
         loaded, parsed = int(fields.get("rows_loaded") or 0), int(fields.get("rows_parsed") or 0)
         status = str(fields.get("status"))
-        skipped = status == "LOAD_SKIPPED"  # loaded before: its rows are none of this load's
+        skipped = status == "LOAD_SKIPPED"  # loaded before: its rows are not part of this load
         rejected = 0 if skipped else max(parsed - loaded, 0)
         line = fields.get("first_error_line")
         error = fields.get("first_error")
@@ -211,7 +211,7 @@ class Copied:
     """The result of all COPY statements.
 
     Attributes:
-        files: What the server says of each.
+        files: The server's result for each file.
         strategy: The strategy, in words for a summary.
     """
 
@@ -220,12 +220,12 @@ class Copied:
 
     @property
     def rows(self) -> int:
-        """Rows in the table."""
+        """The number of loaded rows."""
         return sum(file.loaded for file in self.files)
 
     @property
     def rejected(self) -> int:
-        """Rows that are not."""
+        """The number of rejected rows."""
         return sum(file.rejected for file in self.files)
 
     def troubles(self) -> list[FileResult]:
@@ -234,7 +234,7 @@ class Copied:
 
 
 def counted(number: int, noun: str = "row") -> str:
-    """Return a number of things in full, for people; `noun` is the singular of one whose plural has an s.
+    """Return a number with its noun, for people. `noun` is a singular whose plural ends in s.
 
     Example:
         >>> counted(1), counted(12_345), counted(2, "bad row")
@@ -244,7 +244,7 @@ def counted(number: int, noun: str = "row") -> str:
 
 
 def first_error(file: FileResult, names: Mapping[str, str]) -> str:
-    """Return the first error of a file that lost rows, in a line: of which file, by its name in `names`, and where.
+    """Return a line with the first error of a file that lost rows: the file, by its name in `names`, and the place.
 
     Example:
         >>> first_error(FileResult("s/1.gz", "PARTIALLY_LOADED", 7, 3, "no number", 4), {"1.gz": "orders.csv"})
@@ -255,7 +255,7 @@ def first_error(file: FileResult, names: Mapping[str, str]) -> str:
 
 
 class Speed:
-    """How fast a table takes bytes: of its own statements so far.
+    """The speed at which a table loads bytes, from its statements so far.
 
     Example:
         >>> speed = Speed()
@@ -267,30 +267,30 @@ class Speed:
     """
 
     MOST = 0.95
-    """The share of a statement that an estimate may reach: the rest is the server's to say."""
+    """The largest share of a statement that an estimate may reach, before the server reports its end."""
 
     def __init__(self) -> None:
         self._size, self._seconds = 0, 0.0
 
     def add(self, size: int, seconds: float) -> None:
-        """Count a statement that is done."""
+        """Note a finished statement."""
         self._size += size
         self._seconds += seconds
 
     def seconds(self, size: int) -> float | None:
-        """Return the seconds that a statement of `size` bytes should take; None before the first is known."""
+        """Return the expected seconds of a statement of `size` bytes; None before the first statement has ended."""
         return size * self._seconds / self._size if self._size and self._seconds > 0 and size else None
 
     def share(self, size: int, seconds: float) -> float | None:
-        """Return how much of a statement of `size` bytes should be done after `seconds`; None before the first is known."""
+        """Return the expected share of a statement of `size` bytes after `seconds`; None before the first statement has ended."""
         whole = self.seconds(size)
         return None if whole is None else min(seconds / whole, self.MOST)
 
 
 def estimated_rows(batch: Sequence[Staged], share: float, rows: int, size: int) -> int | None:
-    """Return the rows of `share` of a batch: of its own where they are counted, else as the `rows` in `size` bytes before.
+    """Return the rows in `share` of a batch, by its own rows if they are counted, otherwise by the `rows` in `size` bytes before.
 
-    None where neither is known.
+    None if neither is known.
     """
     known = [file.rows for file in batch]
     whole = None if None in known else sum(count or 0 for count in known)
@@ -307,7 +307,7 @@ _WHERE = [
 
 
 def located(message: str) -> tuple[str | None, int | None]:
-    """Return the staged file, without its folders, and the line that an error's message names; None where it names none.
+    """Return the staged file, without its folders, and the line in an error's message; None for what it does not name.
 
     Example:
         >>> located("Numeric value 'x' is not recognized\\n  File '@s/000001.csv.gz', line 3, character 5")
@@ -322,12 +322,12 @@ def located(message: str) -> tuple[str | None, int | None]:
 def message_for_users(
     message: str, names: Mapping[str, str], lines: Callable[[str, int], int | None] = lambda file, line: line
 ) -> str:
-    """Return an error's message for people: by file and line where it names them, the user's own names for those staged.
+    """Return an error's message for people, with file and line if it names them, and the user's names in place of staged ones.
 
     Args:
-        message: The server's or connector's.
-        names: Name on the stage -> what the user calls it.
-        lines: Makes of a name on the stage and a line there the line of the user's file.
+        message: The message of the server or the connector.
+        names: Name on the stage -> the user's name of the file.
+        lines: Returns the line of the user's file for a name on the stage and a line of that file.
     """
     file, line = located(message)
     texts = [text.strip() for text in message.splitlines() if text.strip()]

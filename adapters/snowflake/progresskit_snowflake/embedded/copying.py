@@ -1,10 +1,10 @@
-"""COPY INTO a table from an internal stage, as the service does it: errors by file, line and column, and ON_ERROR.
+"""COPY INTO a table from an internal stage, as the service executes it: errors by file, line and column, and ON_ERROR.
 
-fakesnow's own COPY stops at the first error, in the middle of what it has inserted. Here each file is read into a table of
-its own first, with what does not fit put aside by DuckDB; then the statement decides what of it is loaded, and loads all of
-that or nothing. Line numbers are the file's own. Not done: VALIDATION_MODE, SIZE_LIMIT, COPY with a transformation other
-than fakesnow's, formats but CSV, JSON (an object a line) and Parquet, days and
-moments that are none of ISO 8601's. How a CSV file is read stands in `csvfiles`.
+fakesnow's own COPY stops at the first error, after a part of the rows has been inserted. Here each file is first read into a table
+of its own, without the rows that DuckDB cannot convert. Then the statement decides which rows are loaded, and loads all of them or
+none. Line numbers are those of the file. Not supported: VALIDATION_MODE, SIZE_LIMIT, COPY with a transformation other than
+fakesnow's, formats other than CSV, JSON (an object a line) and Parquet, dates and timestamps that are not in ISO 8601. `csvfiles`
+reads CSV files.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ COLUMNS = (
     "first_error_character",
     "first_error_column_name",
 )
-"""What COPY tells of each file."""
+"""The columns of COPY's result."""
 HISTORY = "_fs_information_schema._fs_load_history"
 LENGTHS = "_fs_global._fs_information_schema._fs_columns_ext"
-"""Where fakesnow keeps what DuckDB does not: how long a text may be."""
+"""The table in which fakesnow keeps the lengths of texts, which DuckDB does not keep."""
 OTHERWISE = (
     "If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or "
     "'CONTINUE' for the ON_ERROR option. For more information on loading options, please run 'info loading_data' in a "
@@ -58,11 +58,11 @@ _NUMBERS = {"Numeric value": (100038, "22018"), "Date": (100040, "22007"), "Time
 
 
 TRUE, FALSE = str(("true", "t", "yes", "y", "on", "1")), str(("false", "f", "no", "n", "off", "0"))
-"""The texts that the service takes for a BOOLEAN, as SQL lists them."""
+"""The texts that the service accepts as a BOOLEAN, as lists of SQL."""
 
 
 class Column(NamedTuple):
-    """A column of the target; `length` is what a text may have, None where that is as much as there can be."""
+    """A column of the target. `length` is the most characters of a text; None for the service's maximum."""
 
     name: str
     type: str
@@ -71,7 +71,7 @@ class Column(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """Why a row could not be taken, and where it stands."""
+    """Why a row was rejected, and its place."""
 
     message: str
     line: int | None
@@ -82,7 +82,7 @@ class Reject(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One file, read: the table or view, of the connection's own, of its good rows, and what was wrong with the others."""
+    """A file that has been read: a temporary table or view of its good rows, and the errors of the others."""
 
     path: str
     table: str
@@ -92,7 +92,7 @@ class Batch(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What the statement asks for beyond the format."""
+    """The options of the statement other than the format."""
 
     on_error: str
     limit: int | None
@@ -110,10 +110,10 @@ def copy(
     table_stages: Any,
     params: Any = None,
 ) -> str:
-    """Carry out a COPY and return the statement that has its result; in fakesnow's place, and with its arguments.
+    """Execute a COPY and return the statement that yields its result. Replaces fakesnow's function, and has its arguments.
 
     Raises:
-        ProgrammingError: an error in a file, or of the statement's own.
+        ProgrammingError: an error in a file or in the statement.
     """
     expression = _plain(expression, params)
     options = _options(expression)
@@ -131,7 +131,7 @@ def copy(
     columns = _chosen(_columns(connection, names), expression.this)
     source = theirs.stage_url_from_var(origin[1:], connection, database, schema, table_stages, target)
     paths = _paths(source, arguments.files, options.pattern)
-    # In the current transaction; where there is none, in one of the statement's own.
+    # In the current transaction; if there is none, in one of the statement's own.
     own = _transaction(connection) != _transaction(connection)
     if own:
         connection.begin()
@@ -158,10 +158,11 @@ def copy(
 
 
 def _plain(expression: exp.Copy, params: Any) -> exp.Copy:
-    """Return the statement as fakesnow takes it: without bound parameters and without quotes around a stage in a transformation.
+    """Return the statement in a form that fakesnow accepts: without bound parameters, and without quotes around a stage in a
+    transformation.
 
-    `write_pandas` writes both, as `FROM (SELECT ... FROM '@stage') ... ON_ERROR=?`. What is bound is taken out of `params`: the
-    statement that has the result knows no parameters.
+    `write_pandas` writes both, as `FROM (SELECT ... FROM '@stage') ... ON_ERROR=?`. Bound values are removed from `params`, because
+    the statement that yields the result has no parameters.
     """
     plain = expression.copy()
     if isinstance(params, list):
@@ -174,7 +175,7 @@ def _plain(expression: exp.Copy, params: Any) -> exp.Copy:
 
 
 def _csv(connection: Any, database: str | None, schema: str | None, expression: exp.Copy) -> CsvFormat | None:
-    """Return the format of CSV files that the statement asks for; None where it asks for another kind."""
+    """Return the CSV format of the statement; None if its files have another format."""
     given = [one for one in expression.args.get("params") or [] if one.this.name.upper() == "FILE_FORMAT"]
     options = parse_options(given[0].expressions) if given else {}
     if named := options.pop("FORMAT_NAME", None):
@@ -210,7 +211,7 @@ def _without(expression: exp.Copy, *names: str) -> exp.Copy:
 
 
 def _transaction(connection: Any) -> int:
-    """Return the number of the transaction: another one each time, where none is open."""
+    """Return the number of the transaction: a new one each time, if none is open."""
     return int(connection.execute("SELECT txid_current()").fetchall()[0][0])
 
 
@@ -231,7 +232,7 @@ def _columns(connection: Any, names: Sequence[str | None]) -> list[Column]:
 
 
 def _chosen(columns: list[Column], target: Any) -> list[Column]:
-    """Return the columns that the statement names, in its order; all where it names none."""
+    """Return the columns that the statement names, in its order; all columns if it names none."""
     if not isinstance(target, exp.Schema):
         return columns
     known = {column.name: column for column in columns}
@@ -260,10 +261,10 @@ def _load(
     options: Options,
     read: Callable[[str], Batch],
 ) -> list[tuple[Any, ...]]:
-    """Read all files, decide about each, and insert what is to be loaded."""
+    """Read all files, decide about each, and insert the rows to be loaded."""
     results: list[tuple[Any, ...]] = []
     batches: list[Batch] = []
-    # As the service names a column of an error: "T"["A":1].
+    # The service names the column of an error like this: "T"["A":1].
     places = {
         column.name: f"{_quoted(str(names[2]))}[{_quoted(column.name)}:{n}]" for n, column in enumerate(columns, 1)
     }
@@ -292,7 +293,7 @@ def _load(
 
 
 def _is_loaded(batch: Batch, options: Options) -> bool:
-    """Return whether the good rows of a file are loaded."""
+    """Return whether the good rows of a file are to be loaded."""
     if not batch.bad or options.on_error == "CONTINUE":
         return True
     if options.limit is None:
@@ -317,10 +318,10 @@ def _read(
     views: contextlib.ExitStack,
     path: str,
 ) -> Batch:
-    """Read one file into a table of its own, whose name goes to `made`, or into a view, which goes with `views`."""
+    """Read one file into a table of its own, whose name is added to `made`, or into a view, which `views` closes."""
     table = f"progresskit_{secrets.token_hex(8)}"
     values = None if csv is None else _values(connection, csv, columns, path)
-    if values is not None:  # nearly always all is well
+    if values is not None:  # nearly always all values fit
         connection.register(table, values)
         views.callback(connection.unregister, table)
         return Batch(path, table, values.num_rows, 0, None)
@@ -342,9 +343,9 @@ def _read(
 
 
 def _values(connection: Any, how: CsvFormat, columns: list[Column], path: str) -> Any:
-    """Return the values of a CSV file as a pyarrow table; None where any of them does not fit, or pyarrow is not to read it.
+    """Return the values of a CSV file as a pyarrow table; None if any of them does not fit, or pyarrow cannot read the file.
 
-    What a type holds in any case stays as it is until it is inserted; of the rest DuckDB makes the values.
+    Values that fit the type in any case stay unchanged until they are inserted; DuckDB converts the others.
     """
     texts = plain_texts(path, how, len(columns))
     if texts is None:
@@ -381,11 +382,11 @@ def _values(connection: Any, how: CsvFormat, columns: list[Column], path: str) -
 
 _NUMERIC = ("DECIMAL", "DOUBLE", "BIGINT")
 _HOLDS_WHOLE = ("DECIMAL(38,0)", "DOUBLE", "BIGINT")
-"""The types that take every whole number of 64 bits."""
+"""The types that hold every integer of 64 bits."""
 
 
 def _whole(texts: Any) -> Any:
-    """Return texts that are all whole numbers of 64 bits as numbers; None where any is not, or is 0x1F or a FLOAT's -0."""
+    """Return texts that are all integers of 64 bits as numbers; None if any is not, or is 0x1F or a FLOAT's -0."""
     import pyarrow
 
     data = _data(texts)
@@ -401,14 +402,14 @@ _SECONDS = len("2013-01-31T10:00:00")
 
 
 def _moments(texts: Any) -> Any:
-    """Return texts that are all moments like 2013-01-31T10:00:00Z, the commonest form, as such; None where any is another."""
+    """Return texts that are all timestamps like 2013-01-31T10:00:00Z, the most common form, as timestamps; None if any is not."""
     import pyarrow
 
     data, count = _data(texts), len(texts) - texts.null_count
     size, left = divmod(len(data), count) if count else (0, 0)
     marks = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":"), *([(_SECONDS, b"Z")] if size == _SECONDS + 1 else [])]
     if left or size not in (_SECONDS, _SECONDS + 1) or data[10::size].strip(b"T ") or b"0" in data[::size]:
-        return None  # the years before 1000 are looked at one by one
+        return None  # years before 1000 are converted one by one
     if any(data[at::size] != mark * count for at, mark in marks):
         return None
     try:
@@ -419,7 +420,7 @@ def _moments(texts: Any) -> Any:
 
 
 def _data(texts: Any) -> bytes:
-    """Return the bytes of all texts of an array, one behind the other."""
+    """Return the concatenated bytes of all texts of an array."""
     buffer = texts.buffers()[2]
     return b"" if buffer is None else bytes(buffer)
 
@@ -430,7 +431,7 @@ def _read_csv(
     casts = [_cast(f"c{number}", column) for number, column in enumerate(columns)]
     wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
     taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
-    if agreed(path, how):  # nearly always all is well, and takes one pass
+    if agreed(path, how):  # nearly always all values fit, and takes one pass
         names = [f"c{number}" for number in range(len(columns))]
         values = ", ".join(f"{cast} AS v{number}" for number, cast in enumerate(casts))
         kept = ", ".join(f"v{number} AS {_quoted(column.name)}" for number, column in enumerate(columns))
@@ -438,7 +439,7 @@ def _read_csv(
         with duckdb_source(connection, how, names, path) as (source, misread):
             connection.execute(
                 f"CREATE TEMP TABLE {table} AS SELECT {kept}, {misfit} AS progresskit_wrong "
-                f"FROM (SELECT *, {values} FROM {source})"  # each cast once: within OR, DuckDB would do it again
+                f"FROM (SELECT *, {values} FROM {source})"  # each is cast once: within OR, DuckDB would cast it again
             )
             (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{table} WHERE progresskit_wrong").fetchall()[0]
             if not misfits and not misread():
@@ -473,15 +474,15 @@ _MOMENT = "|".join(
         rf"{_DAY} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?({_HOURS}| {_OFFSET}| {_HOURS}[0-5][0-9])",
     ]
 )
-"""The documented formats of AUTO that are ISO 8601's."""
+"""The documented formats of AUTO that are in ISO 8601."""
 
 
 def _cast(text: str, column: Column) -> str:
-    """Return what makes of a text the value that the service takes it for; NULL where it is none."""
+    """Return the SQL expression that converts a text to the value that the service reads; NULL if the text is no value."""
     kind = column.type.partition("(")[0]
     plain = f"TRY_CAST({text} AS {column.type})"
 
-    def where(pattern: str, value: str = plain) -> str:  # DuckDB takes far more: blanks, underscores, `epoch`, ...
+    def where(pattern: str, value: str = plain) -> str:  # DuckDB accepts far more: blanks, underscores, `epoch`, ...
         return f"CASE WHEN regexp_full_match({text}, '{pattern}') THEN {value} END"
 
     if kind == "VARCHAR":
@@ -489,29 +490,29 @@ def _cast(text: str, column: Column) -> str:
     if kind == "BOOLEAN":
         return f"CASE WHEN lower({text}) IN {TRUE} THEN true WHEN lower({text}) IN {FALSE} THEN false END"
     if kind in ("DOUBLE", "DECIMAL", "BIGINT"):
-        if kind == "DOUBLE":  # DuckDB makes infinity of what is too large
+        if kind == "DOUBLE":  # DuckDB converts numbers that are too large to infinity
             finite = f"CASE WHEN NOT isinf({plain}) OR {text} ILIKE '%inf' THEN {plain} END"
             number = where(f"(?i:nan|-?inf)|{_NUMERAL}", finite)
-        else:  # of the few digits that a column may have, DuckDB reads no 1e-2
+        else:  # for a column of few digits, DuckDB does not read 1e-2
             exact = f"TRY_CAST(TRY_CAST({text} AS DECIMAL(38, 20)) AS {column.type})"
             number = where(_NUMERAL, f"coalesce({plain}, {exact})")
-        # Whole numbers are nearly all: their way there and back tells them in a third of the pattern's time.
+        # Nearly all are integers, which a conversion and back recognizes in a third of the pattern's time.
         whole = f"TRY_CAST({text} AS BIGINT)"
         return f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN TRY_CAST({whole} AS {column.type}) ELSE {number} END"
     if kind == "DATE":
         return where(rf"{_DAY}", f"CASE WHEN {text} >= '0001' THEN {plain} END")
-    if kind.startswith("TIME"):  # DuckDB keeps microseconds: what it would cut is refused
+    if kind.startswith("TIME"):  # DuckDB keeps microseconds: a value that it would truncate is rejected
         exact = f"NOT regexp_matches({text}, '\\.[0-9]{{6}}[0-9]*[1-9]')"
         if kind == "TIME":
             return where(_CLOCK, f"CASE WHEN {exact} AND {text} < '24' THEN {plain} END")
         zone = "[+-][0-9]{2}:?([0-9]{2})?$|Z$"
         clock = f"regexp_replace({text}[12:], ' ?({zone})', '')"
         time = f"CASE length({clock}) WHEN 0 THEN '00:00' WHEN 2 THEN {clock} || ':00' ELSE {clock} END"
-        # The offset of a column that has none is dropped.
+        # A column without an offset drops it.
         offset = f"regexp_extract({text}[12:], '{zone}')" if "ZONE" in kind else "''"
         moment = f"TRY_CAST({text}[:10] || ' ' || {time} || {offset} AS {column.type})"
         slow = where(_MOMENT, f"CASE WHEN {exact} AND {text} >= '0001' AND {clock} < '24' THEN {moment} END")
-        # The two commonest forms need no taking apart, and so a fifth of the time.
+        # The two most common forms need no parsing, which takes a fifth of the time.
         usual = (
             f"regexp_full_match({text}, '{_DAY}[T ]([01][0-9]|2[0-3]):[0-9]{{2}}:[0-9]{{2}}Z?') AND {text} >= '0001'"
         )
@@ -524,13 +525,13 @@ def _cast(text: str, column: Column) -> str:
 
 
 def _misread(line: int, problem: str) -> Reject:
-    """Return a record that could not be read, as the service tells of it."""
+    """Return the service's error for a record that could not be read."""
     width = problem.startswith("Number of columns")
     return Reject(problem, line, 1, None, *((100080, "22000") if width else (100016, "22000")))
 
 
 def _misfit(column: Column, text: str, line: int | None, character: int) -> Reject:
-    """Return a value that its column does not take, as the service tells of it."""
+    """Return the service's error for a value that does not fit its column."""
     if column.type == "VARCHAR":
         words = f"String '{text[:200]}' is too long and would be truncated"
         return Reject(words, line, character, column.name, 100078, "22000")
@@ -548,7 +549,7 @@ def _misfit(column: Column, text: str, line: int | None, character: int) -> Reje
 def _read_objects(
     connection: Any, reader: Any, match: str, columns: list[Column], table: str, path: str
 ) -> tuple[int, Reject | None]:
-    """Read JSON lines or Parquet: each column as text of what is there, and as the target's type."""
+    """Read JSON lines or Parquet: each column as the text of its values, and as the target's type."""
     raw = f"{table}_raw"
     whole = len(columns) == 1 and columns[0].type == "JSON" and match == "NONE"
     if not whole and match == "NONE":
@@ -578,7 +579,7 @@ def _read_objects(
         values = ["line"] if whole else [_member(column.name, match) for column in columns]
     listed = ", ".join(f"{value} AS {_quoted(column.name)}" for value, column in zip(values, columns, strict=True))
     text = "NULL" if parquet else "text"
-    if not parquet:  # a line that is no JSON has no members to look for
+    if not parquet:  # a line that is no JSON has no members
         source = f"(SELECT CASE WHEN json_valid(line) OR {whole} THEN line END AS line, line AS text FROM {source})"
         valid, empty = "json_valid(text)", "text IS NULL"
     checks = (
@@ -595,10 +596,13 @@ def _read_objects(
     kinds = {column.name: column.type for column in columns}
     casts = {column.name: f"TRY_CAST({_quoted(column.name)} AS {column.type})" for column in columns}
     for name, kind in connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE temp.{raw})").fetchall():
-        if kind in ("TIMESTAMP_NS", "TIME_NS"):  # DuckDB's own tables keep microseconds: what it would round is refused
+        if kind in (
+            "TIMESTAMP_NS",
+            "TIME_NS",
+        ):  # DuckDB's own tables keep microseconds: a value that it would round is rejected
             exact = f"TRY_CAST({casts[name]} AS {kind}) = {_quoted(name)}"
             casts[name] = f"CASE WHEN {exact} THEN {casts[name]} END"
-        if kind == "UUID" and kinds.get(name) == "BLOB":  # to Parquet it is 16 bytes
+        if kind == "UUID" and kinds.get(name) == "BLOB":  # Parquet has it as 16 bytes
             casts[name] = f"unhex(replace(CAST({_quoted(name)} AS VARCHAR), '-', ''))"
     wrong = " OR ".join(f"({_quoted(name)} IS NOT NULL AND {cast} IS NULL)" for name, cast in casts.items())
     taken = ", ".join(f"{cast} AS {_quoted(name)}" for name, cast in casts.items())
@@ -632,7 +636,7 @@ def _read_objects(
 
 
 def _member(name: str, match: str) -> str:
-    """Return what finds the member of a line's object that goes to a column."""
+    """Return the SQL expression for the member of a line's object that belongs to a column."""
     same = f"k = {_text(name)}" if match == "CASE_SENSITIVE" else f"upper(k) = upper({_text(name)})"
     key = f"list_filter(json_keys(line), lambda k: {same})[1]"
     pointer = f"'/' || replace(replace({key}, '~', '~0'), '/', '~1')"
@@ -640,7 +644,7 @@ def _member(name: str, match: str) -> str:
 
 
 def _loaded(connection: Any, names: Sequence[Any]) -> dict[str, float]:
-    """Return the files that were loaded into a table before, and when."""
+    """Return the files that were loaded into a table before, and the times of their loads."""
     rows = connection.execute(
         f"SELECT FILE_NAME, max(LAST_LOAD_TIME) FROM {_quoted(str(names[0]))}.{HISTORY} "
         "WHERE TABLE_NAME = ? AND SCHEMA_NAME = ? GROUP BY ALL",
@@ -657,7 +661,7 @@ def _seconds(at: Any) -> float:
 def _remember(connection: Any, names: Sequence[Any], paths: dict[str, str], results: list[tuple[Any, ...]]) -> None:
     now = datetime.datetime.now(datetime.UTC).isoformat()
     for file, status, parsed, loaded, limit, seen, first, line, character, column in results:
-        if file not in paths or status == "LOAD_FAILED":  # those may come again
+        if file not in paths or status == "LOAD_FAILED":  # deleted rows may be loaded again
             continue
         row = [
             names[1],
@@ -686,7 +690,8 @@ def _result(results: list[tuple[Any, ...]]) -> str:
 
 
 def _cut_moment(path: str) -> Reject | None:
-    """Return where a moment of 96 bits in a Parquet file has nanoseconds, which DuckDB would cut; None where none has."""
+    """Return the place of a timestamp of 96 bits in a Parquet file that has nanoseconds, which DuckDB would truncate; None if there
+    is none."""
     import pyarrow
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -701,7 +706,7 @@ def _cut_moment(path: str) -> Reject | None:
                 file.iter_batches(columns=[column.name]), coarse.iter_batches(columns=[column.name]), strict=True
             )
             for fine, whole in pairs:
-                # Beyond the years that 64 bits of nanoseconds hold, only the microseconds are known.
+                # Outside the years that 64 bits of nanoseconds hold, only microseconds are known.
                 far = pc.not_equal(pc.year(fine.column(0)), pc.year(whole.column(0)))
                 left = pc.not_equal(pc.nanosecond(fine.column(0)), 0)
                 row = pc.index(pc.and_not(left, far), True).as_py()

@@ -1,7 +1,8 @@
-"""CSV files on a stage, read as the service's documentation says: every option of a CSV file format, and the line of each record.
+"""Read CSV files on a stage as the service's documentation says: with every option of a CSV file format, and the line of each
+record.
 
-Bytes on which other readers and the documentation agree are left to pyarrow, or to DuckDB, since that is fast; all others are read
-here, a field at a time. Knows nothing of tables: a file becomes columns of text, and NULL.
+pyarrow or DuckDB, which are fast, read bytes on which they and the documentation agree; this module reads all others, one field at
+a time. Does not know tables: a file becomes columns of text and NULL.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from typing import IO, Any, NamedTuple
 
 BLOCK = 1 << 20
 WHOLE = 64 << 20
-"""Bytes of a file, unpacked, up to which it is read at once."""
+"""The most decompressed bytes of a file that is read at once."""
 LONGEST = 1 << 20
-"""Bytes of a line up to which DuckDB reads it: beyond, it wants buffers of many times a line."""
+"""The most bytes of a line that DuckDB reads: for longer ones it needs buffers of many times their length."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
 _NEWLINE = "\n"
 _INVALID = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 are read as."""
+"""The character for bytes that are not valid UTF-8."""
 
 
 class FormatError(Exception):
-    """The statement names an option that there is not, or a value that it cannot have."""
+    """The statement has an unknown option, or an invalid value of an option."""
 
 
 class CsvFormat(NamedTuple):
-    """The options of a CSV file format, with the service's defaults. A character that is switched off (`NONE`) is empty."""
+    """The options of a CSV file format, with the service's defaults. A character that is switched off (`NONE`) is an empty text."""
 
     delimiter: str = ","
     record: str = _NEWLINE
@@ -86,19 +87,19 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "REPLACE_INVALID_CHARACTERS": ("replace_invalid", _flag),
     "SKIP_BYTE_ORDER_MARK": ("skip_mark", _flag),
 }
-"""SQL's name of an option -> ours, and what reads its value."""
+"""SQL's name of an option -> the attribute's name, and the function that parses its value."""
 _FIXED = {
     "TYPE": ("CSV",), "DATE_FORMAT": ("AUTO", "YYYY-MM-DD"), "TIME_FORMAT": ("AUTO",), "TIMESTAMP_FORMAT": ("AUTO",),
     "BINARY_FORMAT": ("HEX",), "MULTI_LINE": ("TRUE",), "PARSE_HEADER": ("FALSE",), "VALIDATE_UTF8": ("TRUE",),
 }  # fmt: skip
-"""Options whose values are one here, and what it may be called."""
+"""Options with a single supported value, and the names of that value."""
 
 
 def csv_format(options: Mapping[str, Any]) -> CsvFormat:
-    """Return the format that the options of a statement, or of a named format, make.
+    """Return the format for the options of a statement or of a named format.
 
     Raises:
-        FormatError: there is no such option, or no such value.
+        FormatError: an option is unknown, or its value is invalid.
 
     Example:
         >>> csv_format({"SKIP_HEADER": 1, "FIELD_OPTIONALLY_ENCLOSED_BY": "NONE"}).skip_header
@@ -115,7 +116,7 @@ def csv_format(options: Mapping[str, Any]) -> CsvFormat:
 
 
 class Record(NamedTuple):
-    """A record of a file: its line, its fields (NULL is None), or what is wrong with it."""
+    """A record of a file: its line, and its fields (NULL is None) or its error."""
 
     line: int
     fields: list[str | None]
@@ -123,7 +124,7 @@ class Record(NamedTuple):
 
 
 def open_unpacked(path: str, compression: str = "AUTO") -> IO[bytes]:
-    """Open a staged file for reading, unpacked; what it is packed with is told, or seen."""
+    """Open a staged file for reading, decompressed. Its compression is given, or detected."""
     if compression == "AUTO":
         head = Path(path).read_bytes()[:4] if Path(path).stat().st_size < BLOCK else _head(path)
         kinds = {b"\x1f\x8b": "GZIP", b"BZ": "BZ2", b"\x28\xb5": "ZSTD"}
@@ -148,7 +149,7 @@ def _head(path: str) -> bytes:
 
 
 def agreed(path: str, how: CsvFormat) -> bool:
-    """Whether DuckDB reads the file as the documentation says: none of what the two differ in occurs in it."""
+    """Whether DuckDB reads the file as the documentation says, because nothing in it is read differently."""
     if not _is_usual(how):
         return False
     with open_unpacked(path, how.compression) as file:
@@ -156,14 +157,14 @@ def agreed(path: str, how: CsvFormat) -> bool:
 
 
 def _is_usual(how: CsvFormat) -> bool:
-    """Whether a format has no option that other readers do not know."""
+    """Whether other readers know all options of a format."""
     if how.trim or how.escape or not how.exact_width or how.replace_invalid or how.record != _NEWLINE:
         return False
     return how.encoding.upper() in ("UTF8", "UTF-8") and len(how.delimiter) == 1 and how.compression != "BZ2"
 
 
 def _undisputed(blocks: Iterable[bytes], how: CsvFormat) -> bool:
-    """Whether nothing occurs in a file's bytes that others read in another way than the documentation says."""
+    """Whether other readers read a file's bytes as the documentation says."""
     disputed = [b"\r", b"\n\n", b"\0", b"\xef\xbb\xbf"] + ([b"\\"] if how.unenclosed_escape else [])
     decoder = codecs.getincrementaldecoder("utf-8")()
     before, length = b"\n", 0
@@ -184,9 +185,9 @@ def _undisputed(blocks: Iterable[bytes], how: CsvFormat) -> bool:
 
 
 def plain_texts(path: str, how: CsvFormat, width: int) -> list[Any] | None:
-    """Return the columns of a small file in which nothing is enclosed, as arrays of text; None for any other file.
+    """Return the columns of a small file without enclosed fields, as arrays of text; None for any other file.
 
-    Every reader agrees on such a file, and pyarrow takes half of DuckDB's time for it.
+    All readers agree on such a file, and pyarrow needs half of DuckDB's time for it.
     """
     if not _is_usual(how) or not how.delimiter.isascii():
         return None
@@ -195,7 +196,7 @@ def plain_texts(path: str, how: CsvFormat, width: int) -> list[Any] | None:
     if len(blocks) > WHOLE // BLOCK or not _undisputed(blocks, how):
         return None
     data = b"".join(blocks)
-    for _ in range(how.skip_header):  # lines, as the service counts them
+    for _ in range(how.skip_header):  # lines as the service counts them
         data = data[data.find(b"\n") + 1 :]
     if not data or (how.enclosure and how.enclosure.encode() in data):
         return None
@@ -226,13 +227,13 @@ def plain_texts(path: str, how: CsvFormat, width: int) -> list[Any] | None:
                 check_utf8=False,
             ),
         )
-    except pyarrow.ArrowInvalid:  # all of its rows have another width
+    except pyarrow.ArrowInvalid:  # all rows have another width
         return None
     return None if odd else [column.combine_chunks() for column in table.columns]
 
 
 def records(path: str, how: CsvFormat) -> Iterator[Record]:
-    """Yield the records of a file, header and all that is skipped left out."""
+    """Yield the records of a file, without the header and skipped lines."""
     with open_unpacked(path, how.compression) as file:
         data = file.read()
     encoding = "utf-8" if how.encoding.upper() in ("UTF8", "UTF-8") else how.encoding
@@ -240,7 +241,7 @@ def records(path: str, how: CsvFormat) -> Iterator[Record]:
     if how.skip_mark:
         text = text.removeprefix("\ufeff")
     at, line = 0, 1
-    for _ in range(how.skip_header):  # lines, as the service counts them: a quoted newline ends one too
+    for _ in range(how.skip_header):  # lines as the service counts them: a quoted newline ends one too
         end = text.find("\n", at)
         at, line = (len(text), line) if end < 0 else (end + 1, line + 1)
     scanner = _Scanner(text, at, line, how)
@@ -251,7 +252,7 @@ def records(path: str, how: CsvFormat) -> Iterator[Record]:
 
 
 class _Scanner:
-    """Takes one record after another from a text."""
+    """Reads one record after another from a text."""
 
     def __init__(self, text: str, at: int, line: int, how: CsvFormat) -> None:
         self.text, self.at, self.line, self.how = text, at, line, how
@@ -296,7 +297,7 @@ class _Scanner:
         return bool(mark) and self.text.startswith(mark, self.at)
 
     def _end(self) -> int:
-        """Return how long the end of a record is that begins here; 0 where none does."""
+        """Return the length of the record end at the present position; 0 if there is none."""
         if self.how.record == _NEWLINE and self._is("\r\n"):
             return 2
         return len(self.how.record) if self._is(self.how.record) else 0
@@ -365,7 +366,7 @@ class _Scanner:
 
 
 class Reading(NamedTuple):
-    """A file that is read: the table of its records' texts, the lines of those, and what is wrong with others."""
+    """A file that has been read: the table of its records' texts, their lines, and the errors of the other records."""
 
     table: str
     lines: Callable[[int], int | None]
@@ -375,7 +376,7 @@ class Reading(NamedTuple):
 def read(connection: Any, how: CsvFormat, width: int, path: str, name: str) -> Reading:
     """Read a file into the temporary table `name`, of the columns `n`, `c0`, `c1`, ... and return what was found.
 
-    The line of a record that lies in it is told by its `n`: DuckDB's own `rowid` counts from elsewhere within a transaction.
+    The column `n` identifies the line of a record, because within a transaction DuckDB's own `rowid` does not count from 0.
     """
     columns = [f"c{number}" for number in range(width)]
     if agreed(path, how) and _read_by_duckdb(connection, how, columns, path, name):
@@ -408,7 +409,7 @@ def read(connection: Any, how: CsvFormat, width: int, path: str, name: str) -> R
 
 
 def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: str, name: str) -> bool:
-    """Read a file with DuckDB, and return whether all of its records have the width that is asked for."""
+    """Read a file with DuckDB, and return whether all of its records have the expected width."""
     with duckdb_source(connection, how, columns, path) as (source, misread):
         connection.execute(f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, * FROM {source}")
         if bad := misread():
@@ -420,7 +421,7 @@ def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: s
 def duckdb_source(
     connection: Any, how: CsvFormat, columns: list[str], path: str
 ) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Yield what DuckDB reads a file's texts from, as SQL, and what tells afterwards how many records had another width."""
+    """Yield the SQL source of a file's texts, and a function that afterwards returns the number of records with another width."""
     tables = f"progresskit_{secrets.token_hex(8)}"
     nulls = ", ".join(_text(one) for one in how.nulls)
     settings = {

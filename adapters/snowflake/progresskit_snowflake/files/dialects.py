@@ -1,4 +1,4 @@
-"""The dialect of a CSV file: its encoding, delimiter, quote and line ends. Decided once, from its first bytes.
+"""The dialect of a CSV file: its encoding, delimiter, quote and line ends. It is decided once, from the first bytes.
 
 Pure: works on bytes. `auto` decides only if the bytes leave no doubt. Otherwise the file is refused, and the message
 names the option to give.
@@ -52,7 +52,7 @@ _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL
 
 
 class DialectError(Exception):
-    """A file's dialect is in doubt, or an option is invalid. The message says what to give."""
+    """A file's dialect is ambiguous, or an option is invalid. The message names the option to give."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Dialect:
 
     @cached_property
     def _parts(self) -> tuple[str, str, str, str]:
-        """The patterns of a delimiter, of a quoted field, of one that is not, and of what ends a record."""
+        """The patterns of a delimiter, of a quoted field, of an unquoted field, and of the end of a record."""
         d, q, e = _code(self.delimiter or ","), _code(self.quote), _code(self.escape)
         ends = r"\r?\n" if self.newline == "\n" else r"\r"
         if self.escape:
@@ -150,14 +150,14 @@ def _records(filled: str, delimiter: str, end: str) -> str:
 
 
 CANONICAL = _records(r'[^",\r\n]+|"(?:[^"]|"")*"', ",", r"\n")
-"""Matches any number of records that are in canonical form already: a quote stands nowhere but around a field."""
+"""Matches any number of records that are in canonical form already: quotes are only around fields."""
 
 
 def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
     """Return the dialect with its encoding decided, and the beginning of a file as UTF-8, without the mark.
 
     Raises:
-        DialectError: the encoding is in doubt.
+        DialectError: the encoding is ambiguous.
     """
     mark, name = next(((len(mark), name) for mark, name in _MARKS if data.startswith(mark)), (0, ""))
     while mark and data.startswith(_BYTES[name], mark):  # a program has added a second one
@@ -186,7 +186,7 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
 def _refuse_unmarked(data: bytes) -> None:
     """Raise DialectError if bytes look like UTF-16 or UTF-32 without a mark, or if only NULs follow from some
     position."""
-    text = data.rstrip(b"\0")  # what a file system or a crash has filled up is no text
+    text = data.rstrip(b"\0")  # bytes that a file system or a crash has filled in are no text
     if len(data) - len(text) >= _NEVER_WRITTEN:
         raise DialectError(
             "it has nothing but NUL bytes from some place on: the rest of it was never written, or it is no CSV."
@@ -324,7 +324,7 @@ def _refuse_markdown(lines: bytes) -> None:
 
 
 def _refuse_underlined(lines: bytes, dialect: Dialect) -> None:
-    """Raise DialectError where the line below the header has nothing but dashes, as clients draw it."""
+    """Raise DialectError if the line below the header has only dashes, as clients draw it."""
     found = [line.strip() for line in lines.splitlines() if line.strip()]
     if dialect.header and len(found) > 1 and _UNDERLINE.fullmatch(found[1]):
         raise DialectError(
@@ -391,7 +391,7 @@ def _widths(sample: bytes, dialect: Dialect) -> Iterator[int | None]:
         record = dialect.record.match(sample, at)
         if record is None:
             if dialect.quote.encode() and sample.find(dialect.quote.encode(), at) >= 0 and at:
-                return  # a quoted field that the sample's end has cut, or what the reading refuses
+                return  # a quoted field that the end of the sample has cut, or an invalid record
             yield None
             return
         yield sum(1 for _ in dialect.field.finditer(record[0]))

@@ -1,4 +1,4 @@
-"""Values of Parquet files that a column of a table would round, cut or drop, as COPY does silently.
+"""Values of Parquet files that a column of a table would round, truncate or drop, as COPY does silently.
 
 The types of most columns exclude a loss; the values of the others are read, and must follow the rules of CSV files.
 """
@@ -140,7 +140,7 @@ def _key_twice(value: Any, kind: Any) -> bool:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a Parquet file; moments of 96 bits, which may lie beyond what 64 bits of nanoseconds hold, as microseconds."""
+    """Open a Parquet file. Timestamps of 96 bits, which may exceed 64 bits of nanoseconds, are read as microseconds."""
     import pyarrow.parquet as pq
 
     with telling(path), pq.ParquetFile(path) as file:
@@ -157,7 +157,7 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 
 def _unit_of(kind: Any) -> int | None:
-    """Return how many units of a type of days or moments make a day; None for other types, and where all values are in the calendar."""
+    """Return the units per day of a type of dates or timestamps; None for other types, and if all values are in the calendar."""
     from pyarrow import types
 
     if types.is_date32(kind):
@@ -170,7 +170,7 @@ def _unit_of(kind: Any) -> int | None:
 
 
 def _texts(file: Any, name: str, *, to_day: bool) -> Iterator[Any]:
-    """Yield the values of a column as texts, a block at a time; a midnight as its day where those are wanted."""
+    """Yield the values of a column as texts, in blocks. With `to_day`, midnight is written as its date."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -183,7 +183,7 @@ def _texts(file: Any, name: str, *, to_day: bool) -> Iterator[Any]:
 
 
 def _fits(kind: Any, declared: str) -> bool:
-    """Return whether each value of an Arrow type is one of the type `declared`, or no text can tell."""
+    """Return whether each value of an Arrow type is one of the type `declared`, or its text cannot show that it is not."""
     from pyarrow import types
 
     found = re.fullmatch(r"([A-Z_]+)(?:\(([0-9]+)(?:,\s*([0-9]+))?\))?", declared.strip().upper())

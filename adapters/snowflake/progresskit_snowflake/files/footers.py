@@ -12,7 +12,7 @@ DIGITS = 38
 
 
 def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
-    """Return the names and SQL types of the file's columns, and how many rows it has.
+    """Return the names and SQL types of the file's columns, and its number of rows.
 
     Raises:
         BadData: the file cannot be read as Parquet, or a column's values fit no SQL type.
@@ -54,7 +54,7 @@ def kind_of(kind: Any) -> str:
     """Return the SQL type for the values of an Arrow type; `no` and its name if there is none."""
     from pyarrow import types
 
-    if hasattr(kind, "storage_type"):  # a UUID is 16 bytes, a JSON document a text: Parquet has them so
+    if hasattr(kind, "storage_type"):  # Parquet has a UUID as 16 bytes, and a JSON document as a text
         return kind_of(kind.storage_type)
     if types.is_dictionary(kind):
         return kind_of(kind.value_type)
@@ -93,7 +93,7 @@ def _of_nested(kind: Any) -> str:
     names = [field.name.upper() for field in fields]
     for field in fields:
         own = kind_of(field.type)
-        # A number in JSON keeps no zeros behind its last digit.
+        # A number in JSON has no zeros after its last digit.
         scaled = own.startswith("NUMBER(") and not own.endswith(",0)")
         if own == "BINARY" or own.startswith("no ") or scaled or names.count(field.name.upper()) > 1:
             return f"no {kind}"

@@ -1,6 +1,6 @@
 """JSON files as columns of text: an object on each line, or one array of objects. Does not know types.
 
-Numbers stay as they are written: an identifier must not lose digits. Members that are missing, or null, are NULL.
+Numbers stay as they are written, so that an identifier loses no digits. Members that are missing, or null, are NULL.
 """
 
 from __future__ import annotations
@@ -211,7 +211,8 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
 
 
 def _elements(file: Unpacked, data: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Yield the elements of an array: one that is no object is told, and what is no JSON ends it, since nobody knows what follows."""
+    """Yield the elements of an array. An element that is no object is reported; invalid JSON ends the array, because its rest is
+    unknown."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     text, line, over, at = "", 1, False, 0
     expected = "["

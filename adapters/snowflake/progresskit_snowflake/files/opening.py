@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
 BLOCK = 1 << 20
-"""Bytes that are read at once."""
+"""The most bytes that are read at once."""
 SUFFIXES = {
     ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
@@ -59,7 +59,7 @@ class BadData(Exception):
 
 
 class Identity(NamedTuple):
-    """Which file it is, and its state: another size, time or number is another file, or another state of it."""
+    """The identity and the state of a file. Another size, time or number means another file or another state."""
 
     device: int
     number: int
@@ -68,7 +68,7 @@ class Identity(NamedTuple):
 
     @property
     def file(self) -> tuple[int, int]:
-        """The identity of the file, whatever its names and its state."""
+        """The identity of the file, independent of its names and its state."""
         return self.device, self.number
 
 
@@ -76,7 +76,7 @@ def identity(path: Path) -> Identity:
     """Return the identity of the file at `path`, symbolic links followed.
 
     Raises:
-        BadData: there is none, or it is not to be looked at.
+        BadData: the file does not exist, or may not be read.
     """
     with telling(path):
         status = path.stat()
@@ -93,7 +93,7 @@ def telling(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile, pyarrow.ArrowException) as error:
         raise BadData(_DAMAGED.format(path, error)) from error
     except OSError as error:
-        if error.errno is None:  # what unpacks says so too
+        if error.errno is None:  # decompression raises this too
             raise BadData(_DAMAGED.format(path, error)) from error
         raise BadData(f"{path}: {error.strerror or error}.") from error
 
@@ -103,7 +103,7 @@ class Unpacked:
 
     Attributes:
         position: About how many bytes of the file itself have been read; compressed ones if it is compressed.
-        digest: Of what has been read so far, unpacked.
+        digest: The digest of the decompressed bytes so far.
     """
 
     def __init__(self, path: Path) -> None:
@@ -130,7 +130,7 @@ class Unpacked:
         """Return the first `size` bytes, of a file of text.
 
         Raises:
-            BadData: they are the beginning of a file of another kind.
+            BadData: they begin a file of another kind.
         """
         data = self.read(size)
         if _packed_with(data):
@@ -156,12 +156,12 @@ class Unpacked:
 
     @property
     def digest(self) -> str:
-        """The digest of what has been read."""
+        """The digest of the bytes that have been read."""
         return self._digest.hexdigest()
 
     def close(self) -> None:
         """Close the file."""
-        with contextlib.suppress(Exception):  # of what unpacks, at its own end
+        with contextlib.suppress(Exception):  # an error at the end of decompression
             self._file.close()
         self._raw.close()
 
@@ -175,8 +175,8 @@ class Unpacked:
 class _Bz2Streams:
     """The contents of a bz2 file, stream after stream.
 
-    Python's own reader takes whatever follows a stream for nothing, unless it begins as one: where a file was joined of several
-    and the second is damaged, its rows would be missing without a word.
+    Python's own reader ignores bytes after a stream that do not begin another one. In a file that was joined from several ones, of
+    which the second is damaged, its rows would be missing without an error.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
@@ -187,7 +187,7 @@ class _Bz2Streams:
         """Return up to `size` bytes, none at the end.
 
         Raises:
-            OSError: something else than a stream follows.
+            OSError: the bytes after a stream are not another one.
             EOFError: the file ends within a stream.
         """
         while True:
@@ -204,12 +204,12 @@ class _Bz2Streams:
                 return found
 
     def close(self) -> None:
-        """Drop what was read ahead."""
+        """Drop the bytes that were read ahead."""
         self._stream = bz2.BZ2Decompressor()
 
 
 def _packed_with(head: bytes) -> str:
-    """Return what a file that begins so is packed with; nothing where it is not packed."""
+    """Return the compression of a file with this beginning; empty if it is not compressed."""
     return next((name for name, pattern in _PACKINGS.items() if re.match(pattern, head)), "")
 
 
@@ -241,7 +241,7 @@ class FileReader:
 
     @property
     def digest(self) -> str:
-        """The digest of what has been read."""
+        """The digest of the bytes that have been read."""
         return self._file.digest
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class FileReader:
 
 
 def digest_of(path: Path) -> str:
-    """Return the digest of a whole file, unpacked."""
+    """Return the digest of a whole file, decompressed."""
     with Unpacked(path) as file:
         while file.read():
             pass
@@ -277,7 +277,7 @@ def is_pipe(path: Path) -> bool:
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the file's name tells: `json` and `parquet` by their suffixes, packed or not, else `csv`.
+    """Return the format by the file's name: `json` and `parquet` by their suffixes, compressed or not, otherwise `csv`.
 
     Example:
         >>> [format_of(Path(name)) for name in ("a.csv.gz", "a.jsonl.GZ", "a.parquet", "a")]

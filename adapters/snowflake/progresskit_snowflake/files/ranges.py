@@ -1,4 +1,4 @@
-"""The smallest and largest values of columns, compared as values: numbers as numbers, a moment with a T as one with a blank.
+"""The smallest and largest values of columns, compared as values: numbers as numbers, a timestamp with a T like one with a blank.
 
 Pure. The range of a column is kept while its type may still widen: numbers stay numbers, days become timestamps.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from ..sql.guessing import BOOLEAN, DAY, DECIMAL, FLOAT, MOMENT, TEXT, TIME, WHOLE, ZONED
 
 _AS_TEXT = (DAY, MOMENT, TIME, TEXT)
-"""Kinds whose texts are in the values' order, once a moment's T is a blank."""
+"""Kinds whose texts sort like their values, once the T of a timestamp is a blank."""
 
 
 class Ranges:
@@ -73,9 +73,9 @@ def _key(value: Any) -> Any:
 
 
 def _moment(text: str) -> tuple[datetime.timedelta, str]:
-    """Return a moment with a zone as the time since the year 1 in UTC, and as the file has it.
+    """Return a timestamp with a zone as the time since the year 1 in UTC, and as it is in the file.
 
-    The years 1 and 9999 have moments that lie outside of them in UTC, which datetime does not hold.
+    Some timestamps of the years 1 and 9999 are outside of these years in UTC, which datetime does not support.
     """
     for sign in "+-Z":
         text = text.replace(f" {sign}", sign)
