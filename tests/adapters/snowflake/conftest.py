@@ -1,4 +1,4 @@
-"""What the tests of the loader share: one embedded server for all, sessions with it, and stages and tables of each test's own."""
+"""Fixtures of the loader's tests: one embedded server for all, its sessions, and a stage and a table for each test."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 
 _numbers = itertools.count(1)
 _left: list[str] = []
-"""Where this process has tried to go beyond loopback, and what for."""
+"""The attempts of this process to connect beyond loopback."""
 
 
 def _stay(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse whatever would leave loopback. Python alone is heard here: what is compiled has a proxy that refuses."""
+    """Refuse connections beyond loopback. This sees Python's calls only; compiled code gets a proxy that refuses."""
     if event == "socket.getaddrinfo":
         host = arguments[0]
     elif event == "socket.connect" and isinstance(arguments[1], tuple):
@@ -42,7 +42,7 @@ def _guarded() -> None:
 
 @pytest.fixture(autouse=True)
 def _on_loopback(_guarded: None) -> Iterator[None]:
-    """Fail a test whose connector tried to leave loopback, whatever became of it."""
+    """Fail a test whose connector tried to connect beyond loopback, even if the connector hid the error."""
     _left.clear()
     yield
     assert not _left
@@ -51,26 +51,26 @@ def _on_loopback(_guarded: None) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _frozen() -> None:
     gc.collect()
-    gc.freeze()  # what is imported by now need not be looked at each time
+    gc.freeze()  # modules that are imported by now need no further collections
 
 
 @pytest.fixture(autouse=True)
 def _collected_between_tests(_frozen: None) -> Iterator[None]:
-    """Have no garbage collected but after each test.
+    """Collect garbage only after each test.
 
-    Up to CPython 3.11 a collection may begin inside the change of a context variable, and connector 5.x has finalisers that
-    change one: the interpreter crashes then. Tests leave many connections and tracebacks behind, and so would meet it.
+    Up to CPython 3.11, a collection may begin while a context variable is changed, and finalisers of connector 5.x change one: then
+    the interpreter crashes. Tests leave many connections and tracebacks, so that the crash would be likely.
     """
     gc.disable()
     yield
     gc.collect()
-    gc.freeze()  # what is left lives as long as the process: modules that this test was the first to import
+    gc.freeze()  # the rest lives as long as the process: modules that this test has imported first
     gc.enable()
 
 
 @pytest.fixture(scope="session")
 def one_server() -> Iterator[Any]:
-    """The server that the tests share; they take it as `server`."""
+    """The server that the tests share, as the fixture `server`."""
     pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
     pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
     from progresskit_snowflake.embedded import embedded_server
@@ -81,7 +81,7 @@ def one_server() -> Iterator[Any]:
 
 @pytest.fixture
 def server(one_server: Any) -> Iterator[Any]:
-    """A server that nobody has told anything, as fast as it can."""
+    """The shared server, with its controls reset, at full speed."""
     yield one_server
     one_server.forget()
     if one_server.pace is not None:
@@ -90,7 +90,7 @@ def server(one_server: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def session(server: Any) -> Iterator[Callable[..., Any]]:
-    """What opens a session with the server; it is closed with the test."""
+    """A function that opens a session with the server, which is closed after the test."""
     import snowflake.connector
 
     opened = []
@@ -106,7 +106,7 @@ def session(server: Any) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="session")
 def _lasting() -> Iterator[list[Any]]:
-    """The session that the tests' cursors share, once there is one."""
+    """The session that the tests' cursors share, after its first use."""
     connections: list[Any] = []
     yield connections
     for connection in connections:
@@ -115,11 +115,11 @@ def _lasting() -> Iterator[list[Any]]:
 
 @pytest.fixture
 def cursor(server: Any, _lasting: list[Any]) -> Any:
-    """A cursor of a session that tests have one after the other, at the same start: to open one for each takes far longer."""
+    """A cursor of a session that tests use one after the other, reset each time, because opening one for each takes far longer."""
     import snowflake.connector
 
     if _lasting:
-        with contextlib.suppress(snowflake.connector.errors.Error):  # a test has had the server lose its sessions
+        with contextlib.suppress(snowflake.connector.errors.Error):  # a test has made the server lose its sessions
             cursor = _lasting[0].cursor()
             cursor.execute("ROLLBACK")
             if (_lasting[0].database, _lasting[0].schema) != ("EMBEDDED", "PUBLIC"):
@@ -132,7 +132,7 @@ def cursor(server: Any, _lasting: list[Any]) -> Any:
 
 @pytest.fixture
 def stage(cursor: Any) -> str:
-    """The name of a stage of the test's own."""
+    """The name of a new stage for the test."""
     name = f"STAGE_{next(_numbers)}"
     cursor.execute(f"CREATE STAGE {name}")
     return name
@@ -140,7 +140,7 @@ def stage(cursor: Any) -> str:
 
 @pytest.fixture
 def table(cursor: Any) -> str:
-    """The name of an empty table of the test's own: a INT, b VARCHAR, c DATE."""
+    """The name of a new empty table for the test: a INT, b VARCHAR, c DATE."""
     name = f"TABLE_{next(_numbers)}"
     cursor.execute(f"CREATE TABLE {name} (a INT, b VARCHAR, c DATE)")
     return name
@@ -148,7 +148,7 @@ def table(cursor: Any) -> str:
 
 @pytest.fixture
 def upload(cursor: Any, stage: str, tmp_path: Path) -> Callable[..., str]:
-    """What puts bytes on the stage, under a name."""
+    """A function that puts bytes on the stage, under a name."""
 
     def put(name: str, content: bytes, options: str = "AUTO_COMPRESS = FALSE OVERWRITE = TRUE") -> str:
         path = tmp_path / name
@@ -160,7 +160,7 @@ def upload(cursor: Any, stage: str, tmp_path: Path) -> Callable[..., str]:
 
 
 def _toml(value: Any) -> str:
-    """Return a value as TOML writes it, a table in one line."""
+    """Return a value in TOML, a table in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
     return json.dumps(value)
@@ -168,17 +168,17 @@ def _toml(value: Any) -> str:
 
 @pytest.fixture(scope="session")
 def named_connection(one_server: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which the connector knows the shared server as the connection `local`."""
+    """The environment in which the connector has the shared server as the connection `local`."""
     home = tmp_path_factory.mktemp("snowflake")
     file = home / "connections.toml"
     file.write_text(f"local = {_toml(one_server.arguments)}\n", "utf-8")
     file.chmod(0o600)
-    # A process that has imported connector 4.x by now looks at the second alone.
+    # A process that has imported connector 4.x already reads only the second one.
     return {"SNOWFLAKE_HOME": str(home), "SNOWFLAKE_CONNECTIONS": file.read_text("utf-8")}
 
 
 class Done(NamedTuple):
-    """What a command has done: its exit status, and what it has printed."""
+    """The result of a command: its exit status and its output."""
 
     status: int
     out: str
@@ -190,12 +190,12 @@ Command = Callable[..., Done]
 
 @pytest.fixture
 def connecting_command(server: Any, named_connection: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run `progresskit-snowflake load` with some arguments, against the shared server, in this process."""
+    """Run `progresskit-snowflake load` with `arguments`, against the shared server, in this process."""
     from progresskit_snowflake import cli
 
     for name, value in named_connection.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(cli, "_broken_off", lambda status: status)  # it may end the process, which is the tests' own
+    monkeypatch.setattr(cli, "_broken_off", lambda status: status)  # it may end the process, which is that of the tests
 
     def run(*arguments: object) -> Done:
         out, err = io.StringIO(), io.StringIO()
@@ -212,7 +212,7 @@ def connecting_command(server: Any, named_connection: dict[str, str], monkeypatc
 
 @pytest.fixture(scope="session")
 def _idle(one_server: Any) -> Iterator[list[Any]]:
-    """The sessions that commands have left in order, for the next ones."""
+    """The sessions that commands have left in a good state, for the next commands."""
     connections: list[Any] = []
     lose = one_server.lose_sessions
 
@@ -228,7 +228,7 @@ def _idle(one_server: Any) -> Iterator[list[Any]]:
 
 @pytest.fixture
 def command(connecting_command: Command, server: Any, _idle: list[Any], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The same, with sessions that commands have one after the other: to open two for each takes a quarter of its time."""
+    """The same, with sessions that commands use one after the other, because opening two for each takes a quarter of its time."""
     import snowflake.connector
     from progresskit_snowflake.loading import session
 
@@ -249,7 +249,7 @@ def command(connecting_command: Command, server: Any, _idle: list[Any], monkeypa
         done = connecting_command(*arguments)
         if done.status == 0:
             _idle.extend(taken)
-        else:  # what has failed may have left anything
+        else:  # a failed command may have left its sessions in any state
             for connection in taken:
                 connection.close()
         return done
@@ -259,7 +259,7 @@ def command(connecting_command: Command, server: Any, _idle: list[Any], monkeypa
 
 @pytest.fixture
 def new_table(cursor: Any) -> Iterator[str]:
-    """The name of a table that is not there yet; it goes with the test."""
+    """The name of a table that does not exist yet, and is dropped after the test."""
     name = f"NEW_{next(_numbers)}"
     yield name
     cursor.execute(f"DROP TABLE IF EXISTS {name}")

@@ -1,4 +1,4 @@
-"""Servers on loopback that the tests send to, and a certificate for them."""
+"""Servers on loopback to which the tests send, and their certificate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MB = 1_000_000
 
 
 class Sink:
-    """A server on loopback that reads what it is sent, and answers each megabyte with a byte: all of it has arrived."""
+    """A server on loopback that reads everything, and acknowledges each megabyte with a byte."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -52,7 +52,7 @@ class Sink:
         return socket.create_connection(("127.0.0.1", self.port))
 
     def reset(self, client: socket.socket) -> None:
-        """Reset the connection of `client`, and wait until its kernel knows."""
+        """Reset the connection of `client`, and wait until its kernel has noticed."""
         self._resets = True
         with contextlib.suppress(ConnectionError):
             client.sendall(b"!")
@@ -65,14 +65,14 @@ class Sink:
 
 
 def send(client: socket.socket, megabytes: int) -> None:
-    """Send so much, and wait until it has arrived."""
+    """Send so many megabytes, and wait until they have arrived."""
     for _ in range(megabytes):
         client.sendall(bytes(MB))
         assert client.recv(1) == b"."
 
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return what a server on loopback and its client need for TLS; the client believes any: the counting is what is tested."""
+    """Return the TLS contexts of a server on loopback and of its client, which accepts any certificate."""
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     theirs.load_cert_chain(*write_certificate(folder))
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

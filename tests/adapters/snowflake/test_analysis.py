@@ -1,4 +1,4 @@
-"""What `--analyze-only` says of random files, beside what DuckDB says of them: missing values, types and ranges."""
+"""Compare `--analyze-only` with DuckDB on random files: missing values, types and ranges."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMNS: list[st.SearchStrategy[str]] = [
     ZONED,
     st.times().map(lambda time: time.replace(microsecond=0).isoformat()),
     st.sampled_from(["x", "a,b", "two\nlines", "é", "007", "-", "2023-02-29", "1e", 'say "x"']),
-    st.text("0123456789.-:T ", min_size=1, max_size=6).filter(lambda text: text != "T"),  # DuckDB takes it for true
+    st.text("0123456789.-:T ", min_size=1, max_size=6).filter(lambda text: text != "T"),  # DuckDB reads it as true
 ]
 SAME = {
     "BIGINT": r"NUMBER\(38,0\)|VARCHAR",  # 007 is a number to DuckDB
@@ -54,11 +54,12 @@ SAME = {
     "TIMESTAMP": "TIMESTAMP_NTZ",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ",
     "TIME": "TIME",
-    "VARCHAR": r"VARCHAR|TIMESTAMP_(NTZ|TZ)|NUMBER\(38,\d+\)",  # DuckDB tries no 38 digits, and no day among moments
+    # DuckDB tries no numbers of 38 digits, and no dates among timestamps.
+    "VARCHAR": r"VARCHAR|TIMESTAMP_(NTZ|TZ)|NUMBER\(38,\d+\)",
 }
-"""The type that DuckDB finds -> those that are found here."""
+"""The type that DuckDB finds -> the types that the loader may find."""
 YEAR_1, YEAR_10_000 = -62_135_596_800, 253_402_300_800
-"""When these years begin in UTC, in seconds from 1970."""
+"""The beginnings of these years in UTC, in seconds since 1970."""
 CASTS = {"FLOAT": "DOUBLE", "TIMESTAMP_NTZ": "TIMESTAMP", "TIMESTAMP_TZ": "TIMESTAMPTZ"}
 
 
@@ -73,7 +74,7 @@ def tables(draw: st.DrawFn) -> list[list[str | None]]:
 
 
 def said(path: Path) -> dict[str, tuple[str, int, list[str]]]:
-    """Return what is said of each column: its type, missing values, and range."""
+    """Return the analysis of each column: its type, missing values and range."""
     with SnowflakeProgress("analyze-only", renderer="none") as progress:
         text = analyze([path], progress, Reading())
     found = re.findall(r"^  (c\d+) +(\S+) +([\d,]+) nulls? +(.*)$", text, re.MULTILINE)
@@ -84,7 +85,7 @@ def said(path: Path) -> dict[str, tuple[str, int, list[str]]]:
 
 
 def same(shown: str, value: Any, kind: str) -> bool:
-    """Whether a bound that is shown is DuckDB's."""
+    """Whether a shown bound equals DuckDB's."""
     if kind.startswith("NUMBER"):
         return Decimal(shown) == value
     if kind == "FLOAT":
@@ -101,12 +102,12 @@ def same(shown: str, value: Any, kind: str) -> bool:
 
 
 MOST = min(300, int(os.environ.get("PROGRESSKIT_FILES", "300")))
-"""Files of the long run."""
+"""The number of files of the long run."""
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(MOST, id="long", marks=pytest.mark.slow)])
 def test_analysis_is_duckdbs(tmp_path: Path, count: int) -> None:
-    """Of random files what is said is what DuckDB finds: missing values, ranges, and types, but for those that lose digits."""
+    """The analysis of random files equals DuckDB's: missing values, ranges, and types, except for types that lose digits."""
     path = tmp_path / "f.csv"
     how = "header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false"
     connection = duckdb.connect()
@@ -140,7 +141,7 @@ def test_analysis_is_duckdbs(tmp_path: Path, count: int) -> None:
                 continue
             cast = kind.replace("NUMBER", "DECIMAL") if "NUMBER" in kind else CASTS.get(kind, kind)
             ends = [f"{end}({name}::{cast})" for end in ("min", "max")]
-            if kind == "TIMESTAMP_TZ":  # to Python a zone takes an extension of DuckDB's
+            if kind == "TIMESTAMP_TZ":  # DuckDB needs an extension to pass a zone to Python
                 ends = [f"epoch_us({end})" for end in ends]
             bounds = connection.execute(f"SELECT {', '.join(ends)} FROM t").fetchone()
             assert bounds is not None
@@ -156,7 +157,7 @@ def test_analysis_is_duckdbs(tmp_path: Path, count: int) -> None:
 
 
 def test_moments_at_the_ends_of_the_calendar(tmp_path: Path) -> None:
-    """Moments of the years 1 and 9999 with a zone are compared as any other; what no client can read is text."""
+    """Timestamps with a zone in the years 1 and 9999 are compared like others; one that no client can read is text."""
     path = tmp_path / "f.csv"
     path.write_text("c0,c1\n0001-01-01T00:00:00-02:00,1\n9999-12-31 23:59:59+08:30,2\n2013-01-01T00:00:00Z,3\n")
     assert said(path)["c0"] == ("TIMESTAMP_TZ", 0, ["0001-01-01 00:00:00-02:00", "9999-12-31 23:59:59+08:30"])

@@ -1,4 +1,4 @@
-"""The arithmetic of an upload's count: any order of sockets, breaks and repetitions."""
+"""The byte count of an upload, for any order of sockets, breaks and repetitions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SIZE = 50_000_000
 
 @given(EVENTS)
 def test_count_of_any_order(events: list[tuple[int, int, str]]) -> None:
-    """The count is what lives or was answered in any order.
+    """In any order, the count is the bytes of live or answered requests.
 
-    A model beside the count: four slots, each with a connection at a time, that sends, is answered, reset or cut off.
+    A model is compared with the count: four slots, each with one connection at a time, which sends, is answered, reset or cut off.
     """
     byte_count = ByteCount()
     byte_count.begin(SIZE)
     serial, kept, breaks = 0, 0, 0
-    live: dict[int, tuple[int, int]] = {}  # slot -> the socket's number, bytes
+    live: dict[int, tuple[int, int]] = {}  # slot -> the socket's number and bytes
     for slot, count, event in events:
         number, carried = live.get(slot, (-1, 0))
         if number < 0:
@@ -60,7 +60,7 @@ def test_the_count_never_exceeds_the_sizes(steps: list[int], sizes: list[int]) -
 
 @given(st.lists(st.tuples(st.integers(1, 1_000_000), st.booleans()), min_size=1, max_size=12))
 def test_count_restarts_after_the_last_upload(files: list[tuple[int, bool]]) -> None:
-    """After the last upload the count begins at nothing."""
+    """After the last upload, the count begins at 0 again."""
     byte_count = ByteCount()
     carried = 0
     for size, well in files:

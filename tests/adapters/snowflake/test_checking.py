@@ -21,7 +21,7 @@ def checking(*paths: Path, **types: str) -> Checking:
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Two files of which the second makes text of a column, and one with another header."""
+    """Two files, the second of which turns a column into text, and one with another header."""
     texts = ("a,b\n1,2\n3,4\n", "a,b\n" + "5,6\n" * 40_000 + "x,7\n", "a,c\n1,2\n")
     paths = [tmp_path / f"{number}.csv" for number in range(len(texts))]
     for path, text in zip(paths, texts, strict=True):
@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_rows_from_before(files: list[Path]) -> None:
-    """Whoever comes later is told of all rows, has each report in its order, and the types that all rows need."""
+    """A late reader gets all row counts, each report in order, and the types that all rows need."""
     rows: list[int] = []
     with checking(*files[:2]).start_beside_imports() as begun:
         assert sys.getswitchinterval() == pytest.approx(INTERVAL)
@@ -42,7 +42,7 @@ def test_rows_from_before(files: list[Path]) -> None:
 
 
 def test_error_waits(files: list[Path]) -> None:
-    """What is wrong with a file, or a type, waits until somebody asks for the columns or the reports."""
+    """An error of a file or a type is raised when the columns or the reports are requested."""
     with checking(files[0], files[2]) as begun, pytest.raises(BadData, match=r"2\.csv: its header is a, c"):
         list(begun.reports(lambda rows: None))
     with checking(files[0], zip="VARCHAR") as begun, pytest.raises(BadData, match="has no column zip"):
@@ -50,7 +50,7 @@ def test_error_waits(files: list[Path]) -> None:
 
 
 def test_broken_off(files: list[Path]) -> None:
-    """A check that was broken off checks nothing more, and has no reports."""
+    """A stopped check checks no further rows, and has no reports."""
     begun = checking(*files[:2]).start_beside_imports()
     begun.break_off()
     assert sys.getswitchinterval() == pytest.approx(0.005)

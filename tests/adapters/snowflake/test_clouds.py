@@ -1,4 +1,4 @@
-"""Stages on the three clouds: the real connector, through TLS, to storage that an emulator of that cloud keeps."""
+"""Stages on the three clouds: the real connector, over TLS, with storage in an emulator of that cloud."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from progresskit.testing import ManualTicker, RecordingRenderer
 
 CLOUDS: tuple[Storage, ...] = ("gcs", "s3", "azure")
 IN_PARTS: tuple[Storage, ...] = ("s3", "azure")
-"""Those to which a large file goes in parts."""
+"""The clouds to which a large file is sent in parts."""
 LARGE = 20 << 20
-"""Bytes of a file that goes in parts: three of 8 MiB at most."""
+"""Bytes of a file that is sent in parts: three of at most 8 MiB."""
 ROWS = 180_000
-"""Rows of a CSV file that goes in parts when it is compressed."""
+"""Rows of a CSV file that is sent in parts after compression."""
 
 
 @pytest.fixture(scope="module", params=CLOUDS)
 def storage(request: pytest.FixtureRequest) -> Iterator[tuple[Storage, EmbeddedServer]]:
-    """A cloud, and a server whose stages lie on it."""
+    """A cloud, and a server with stages on it."""
     try:
         with emulator(request.param) as port, embedded_server(storage=request.param, emulator=port) as server:
             yield request.param, server
@@ -50,7 +50,7 @@ def storage(request: pytest.FixtureRequest) -> Iterator[tuple[Storage, EmbeddedS
 
 @pytest.fixture
 def cloud(storage: tuple[Storage, EmbeddedServer], monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedServer]:
-    """The server, whose certificate the connector trusts."""
+    """The server. The connector trusts its certificate."""
     server = storage[1]
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.certificate))
     yield server
@@ -74,7 +74,7 @@ NAMES += ["a?b.csv", "-- x.csv", "@s.csv", "#h.csv", "a&b=c+d.csv", ".dot.csv", 
 
 
 def test_names(cursor: Any, tmp_path: Path) -> None:
-    """A file keeps its name on the stage, whatever characters it holds."""
+    """A file keeps its name on the stage, with any characters."""
     for name in NAMES:
         (tmp_path / name).write_bytes(b"1,x\n")
         quietly(cursor, tmp_path / name)
@@ -82,7 +82,7 @@ def test_names(cursor: Any, tmp_path: Path) -> None:
 
 
 def test_small_file_goes_whole(cursor: Any, cloud: EmbeddedServer, tmp_path: Path) -> None:
-    """A small file goes in one request, is skipped the second time, and again there once it has been removed."""
+    """A small file is sent in one request, skipped the second time, and sent again after it was removed."""
     path = tmp_path / "small.csv"
     path.write_bytes(b"1,x\n")
     before = cloud.parts
@@ -101,7 +101,7 @@ def test_small_file_goes_whole(cursor: Any, cloud: EmbeddedServer, tmp_path: Pat
 def test_large_file_arrives(
     cursor: Any, storage: tuple[Storage, EmbeddedServer], cloud: EmbeddedServer, tmp_path: Path, resets: int
 ) -> None:
-    """A large file arrives byte by byte, in parts where the cloud takes parts, and is counted to its end."""
+    """A large file arrives unchanged, in parts if the cloud supports them, and is counted to its end."""
     content = random.Random(1).randbytes(1 << 20) * (LARGE >> 20)
     path = tmp_path / "large.bin"
     path.write_bytes(content)
@@ -117,7 +117,7 @@ def test_large_file_arrives(
 
 
 def noise(path: Path, rows: int) -> Path:
-    """Write a compressed CSV file of so many rows, some 68 bytes each."""
+    """Write a compressed CSV file of `rows` rows of about 68 bytes."""
     source = random.Random(7)
     with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
         file.write("a,b\n")
@@ -127,7 +127,7 @@ def noise(path: Path, rows: int) -> Path:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int]]:
-    """A file that goes whole, and one that goes in parts where the cloud takes parts, with their rows."""
+    """A file that is sent whole, and one that is sent in parts if the cloud supports them, with their rows."""
     folder = tmp_path_factory.mktemp("clouds")
     return {
         kind: (noise(folder / f"{kind}.csv.gz", rows), rows) for kind, rows in {"whole": 40_000, "parts": ROWS}.items()
@@ -142,9 +142,10 @@ FAULTS = {
 }
 
 GIVES_UP = {(5, "s3", "slow_down"), (4, "gcs", "expired")}
-"""Faults at which a connector does not try again, by its major version: all or none is none there.
+"""The faults after which a connector does not retry, by its major version: nothing is loaded then.
 
-5.x takes a 429 of S3 for final; S3 itself says 503. 4.x asks for a new access token of Google's and goes on to show the old one.
+5.x treats a 429 of S3 as final; S3 itself sends 503. 4.x requests a new access token of Google's, but continues to send the old
+one.
 """
 
 
@@ -159,7 +160,7 @@ def test_fault_in_the_middle_loads_all(
     kind: str,
     fault: str,
 ) -> None:
-    """A fault that passes costs no row, or all where the connector gives up, and the bar never goes beyond its total."""
+    """A temporary fault loses no row, or all rows if the connector gives up, and the bar never exceeds its total."""
     if kind == "parts" and storage[0] not in IN_PARTS:
         pytest.skip("a file goes whole to this cloud, whatever its size")
     path, rows = files[kind]
@@ -187,7 +188,7 @@ def test_outage_of_ten_seconds_loads_all(
     files: dict[str, tuple[Path, int]],
     tmp_path: Path,
 ) -> None:
-    """A storage that is away for ten seconds costs no row of a whole file, nor of one in parts."""
+    """A storage that is unreachable for ten seconds loses no row, neither of a whole file nor of one in parts."""
     warehouse = Warehouse(cloud)
     for kind in ["whole", "parts"] if storage[0] in IN_PARTS else ["whole"]:
         cloud.pace = 16e6
@@ -212,7 +213,7 @@ def test_fault_that_stays_loads_nothing(
     tmp_path: Path,
     kind: str,
 ) -> None:
-    """A storage that refuses for good leaves no row, no table and no stage, and the same load succeeds afterwards."""
+    """A storage that refuses permanently leaves no row, table or stage, and the same load succeeds afterwards."""
     if kind == "parts" and storage[0] not in IN_PARTS:
         pytest.skip("a file goes whole to this cloud, whatever its size")
     path, rows = files[kind]

@@ -1,4 +1,4 @@
-"""COPY as it is done: the real connector over real HTTP, into the embedded server, looked at from a second session."""
+"""Execute COPY: the real connector over real HTTP, with the embedded server, observed from a second session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from progresskit.testing import ManualTicker, RecordingRenderer
 
 @pytest.fixture
 def sessions(session: Any) -> Any:
-    """What opens sessions."""
+    """A function that opens sessions."""
     return session
 
 
@@ -36,7 +36,7 @@ def count(cursor: Any, table: str) -> int:
 
 
 def stage(cursor: Any, folder: Path, name: str, files: dict[str, str]) -> None:
-    """Have a stage with these files, compressed where their names say so."""
+    """Make a stage with these files, compressed if their names say so."""
     cursor.execute(f"CREATE STAGE {name}")
     for file, text in files.items():
         path = folder / file
@@ -45,7 +45,7 @@ def stage(cursor: Any, folder: Path, name: str, files: dict[str, str]) -> None:
 
 
 def begun(tracker: ProgressTracker) -> list[Task]:
-    """Return what all tasks go into that `tracker` is given from here on."""
+    """Return a list to which all further tasks of `tracker` are added."""
     tasks: list[Task] = []
     add = tracker.add_task
 
@@ -63,7 +63,7 @@ def parts(number: int, rows: int) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_batches_share_a_transaction(sessions: Any, tmp_path: Path) -> None:
-    """Batches stand in one transaction and rows are exact after each."""
+    """All batches are in one transaction, and rows are exact after each."""
     cursor, reader = sessions().cursor(), sessions().cursor()
     cursor.execute("CREATE TABLE batched (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "batched_stage", parts(3, 10))
@@ -73,7 +73,7 @@ def test_batches_share_a_transaction(sessions: Any, tmp_path: Path) -> None:
     update = task.update
 
     class Bar:
-        """The task, and what a second session reads each time that it moves."""
+        """Records what a second session reads each time that the task moves."""
 
         def update(self, **more: Any) -> None:
             update(**more)
@@ -83,14 +83,14 @@ def test_batches_share_a_transaction(sessions: Any, tmp_path: Path) -> None:
     assert (copied.rows, copied.rejected) == (30, 0)
     assert copied.strategy.startswith("size-balanced batches (3) in one transaction")
     assert {completed for completed, _ in seen} >= {0, 10, 20, 30}
-    assert {rows for _, rows in seen} == {0}  # a reader sees all or nothing
+    assert {rows for _, rows in seen} == {0}  # a reader sees all rows or none
     assert count(reader, "batched") == 30
     tracker.stop()
 
 
 @pytest.mark.slow
 def test_failed_last_batch_rolls_back_all(sessions: Any, tmp_path: Path) -> None:
-    """A row that fails in the last batch takes all of them back."""
+    """A bad row in the last batch rolls back all batches."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE whole (a INT, b VARCHAR)")
     cursor.execute("INSERT INTO whole VALUES (7, 'before')")
@@ -108,7 +108,7 @@ def test_failed_last_batch_rolls_back_all(sessions: Any, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_purged_after_the_commit(sessions: Any, tmp_path: Path) -> None:
-    """Purged files go once they are committed and kept ones stay."""
+    """Purged files are removed after the commit; files that lost rows stay."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE purged (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "purged_stage", {**parts(3, 1), "bad.csv.gz": "a,b\noops,x\n"})
@@ -125,7 +125,7 @@ def test_purged_after_the_commit(sessions: Any, tmp_path: Path) -> None:
     assert names() == ["0.csv.gz", "2.csv.gz", "bad.csv.gz"]
     some = {"files": ["0.csv.gz", "bad.csv.gz"], "force": True, "batch_size": 1, "tracker": ProgressTracker("none")}
     copied = copy_into(cursor, "purged", "purged_stage", on_error="skip_file", purge=True, **some)
-    assert (copied.rows, names()) == (1, ["2.csv.gz", "bad.csv.gz"])  # what lost rows stays
+    assert (copied.rows, names()) == (1, ["2.csv.gz", "bad.csv.gz"])  # files that lost rows stay
     before = count(cursor, "purged")
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match="oops"):
         copy_into(cursor, "purged", "purged_stage", purge="always", batch_size=1, tracker=ProgressTracker("none"))
@@ -133,13 +133,13 @@ def test_purged_after_the_commit(sessions: Any, tmp_path: Path) -> None:
 
 
 def test_no_purge_in_an_open_transaction(sessions: Any) -> None:
-    """What a caller may still roll back is not purged."""
+    """Files that the caller may still roll back are not purged."""
     with pytest.raises(ValueError, match="remove them after your own COMMIT"):
         copy_into(sessions().cursor(), "t", "s", purge=True, transaction=False)
 
 
 def test_parquet_goes_to_columns_by_name(sessions: Any, tmp_path: Path) -> None:
-    """Parquet goes to columns by name and a caller's transaction is the caller's."""
+    """Parquet is loaded by column names, and a caller's transaction stays the caller's."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -163,7 +163,7 @@ def test_parquet_goes_to_columns_by_name(sessions: Any, tmp_path: Path) -> None:
 
 
 def test_single_file(server: Any, sessions: Any, tmp_path: Path) -> None:
-    """A single file has a spinner with the expected count until the true count arrives."""
+    """A single file has a spinner and the expected count until the true count arrives."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE single (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "single_stage", parts(1, 10))
@@ -188,7 +188,7 @@ def test_single_file(server: Any, sessions: Any, tmp_path: Path) -> None:
 
 
 def test_estimate_stays_within_its_batch(server: Any, sessions: Any, tmp_path: Path) -> None:
-    """Inside a batch the estimate is marked and stays within it."""
+    """Within a batch, the estimate is marked and does not exceed the batch."""
     cursor, reader = sessions().cursor(), sessions().cursor()
     cursor.execute("CREATE TABLE guessed (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "guessed_stage", parts(2, 1_000))
@@ -197,7 +197,7 @@ def test_estimate_stays_within_its_batch(server: Any, sessions: Any, tmp_path: P
     update = task.update
 
     class Bar:
-        """The task; once the first batch is done, the server lets the second run on."""
+        """The task. After the first batch, the server delays the second one."""
 
         def update(self, **more: Any) -> None:
             if more.get("completed") == 1_000 and "size" in more:
@@ -222,7 +222,7 @@ def test_estimate_stays_within_its_batch(server: Any, sessions: Any, tmp_path: P
 
 @pytest.mark.parametrize("kind", [pytest.param(ProgressTracker, marks=pytest.mark.slow), SnowflakeProgress])
 def test_several_tables_have_a_bar_each(kind: Any, server: Any, sessions: Any, tmp_path: Path) -> None:
-    """Several tables at once have a bar each that is right and overlaps no other."""
+    """Several tables at once each have a correct bar, which overlaps no other."""
     tables = [f"at_once_{kind.__name__}_{number}" for number in range(3)]
     cursors = [sessions().cursor() for _ in tables]
     for cursor, table, rows in zip(cursors, tables, (10, 20, 30), strict=True):
@@ -254,14 +254,14 @@ def test_several_tables_have_a_bar_each(kind: Any, server: Any, sessions: Any, t
 
 
 def test_lost_session_loads_nothing(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
-    """A session that is lost in the middle is told and nothing is loaded."""
+    """The loss of a session during COPY is reported, and nothing is loaded."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE lost (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "lost_stage", parts(2, 10))
     update = bar.update
 
     class Bar:
-        """The task; once the first batch is done, the server holds the second."""
+        """The task. After the first batch, the server holds the second one."""
 
         def update(self, **more: Any) -> None:
             if more.get("completed") == 10 and "size" in more:
@@ -279,7 +279,7 @@ def test_lost_session_loads_nothing(server: Any, sessions: Any, bar: Any, tmp_pa
 
 
 def test_mistakes_are_told_before_copying(sessions: Any, tmp_path: Path) -> None:
-    """Mistakes of the caller are told before anything is copied."""
+    """Mistakes of the caller are reported before anything is copied."""
     cursor = sessions().cursor()
     cursor.execute("CREATE STAGE mistakes")
     with pytest.raises(ValueError, match="on_error is 'ignore': give one of abort, continue, skip_file"):
@@ -340,7 +340,7 @@ def test_threads_of_a_group_end_together() -> None:
 
 
 def test_first_exception_ends_what_is_shared() -> None:
-    """The first exception of any holder ends the thing at once; one of a guest calls it off; nobody gets it after that."""
+    """The first exception of a holder ends the shared object at once; that of a guest cancels it; afterwards nobody gets it."""
     from progresskit_snowflake.loading.worker_threads import Shared, Stopped
 
     ended: list[object] = []
@@ -362,7 +362,7 @@ def test_first_exception_ends_what_is_shared() -> None:
         raise Stopped
     assert ended == [ZeroDivisionError]
     stopped = Shared(Thing)
-    with contextlib.suppress(OSError), stopped:  # the one that fails is slower than the one that it stops
+    with contextlib.suppress(OSError), stopped:  # the thread that fails is slower than the thread that it stops
         with contextlib.suppress(Stopped), stopped:
             raise Stopped
         raise OSError
@@ -390,7 +390,7 @@ def bar() -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_waiting_statement_says_what_for(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
-    """A statement that waits says what for and nobody sees half a load."""
+    """A waiting statement shows its state, and no reader sees a part of a load."""
     cursor, reader = sessions().cursor(), sessions().cursor()
     cursor.execute("CREATE TABLE held (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "held_stage", parts(2, 10))
@@ -409,7 +409,7 @@ def test_waiting_statement_says_what_for(server: Any, sessions: Any, bar: Any, t
 
 
 def test_cancelled_statement_is_aborted(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
-    """A statement that is called off is aborted and the session can be used."""
+    """A cancelled statement is aborted, and its session can be used."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE aborted (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "aborted_stage", parts(1, 10))
@@ -431,7 +431,7 @@ def test_cancelled_statement_is_aborted(server: Any, sessions: Any, bar: Any, tm
 def test_rejected_rows_are_told_by_file(
     on_error: str, rows: int, rejected: int, sessions: Any, bar: Any, tmp_path: Path
 ) -> None:
-    """Rows that the server rejects are told by file with the first error."""
+    """Rows that the server rejects are reported by file, with the first error."""
     cursor, name = sessions().cursor(), f"rejected_{on_error}"
     cursor.execute(f"CREATE TABLE {name} (a INT, b VARCHAR)")
     stage(cursor, tmp_path, f"{name}_stage", {**parts(1, 10), "bad.csv": "a,b\n1,x\noops,y\n3,z\n"})
@@ -445,7 +445,7 @@ def test_rejected_rows_are_told_by_file(
 
 
 def test_json_lines_go_to_columns_by_name(sessions: Any, bar: Any, tmp_path: Path) -> None:
-    """JSON lines go to columns by name compressed or not."""
+    """JSON lines are loaded by column names, compressed or not."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE lines (a INT, b VARCHAR)")
     files = {"1.json": '{"b": "x", "a": 1}\n{"a": 2}\n', "2.json.gz": '{"a": 3, "b": "z"}\n'}

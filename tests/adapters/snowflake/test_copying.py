@@ -1,4 +1,4 @@
-"""COPY as it is planned: batches, names, statements, answers, estimates and messages. No server, no clock."""
+"""The plan of COPY: batches, names, statements, results, estimates and messages. No server, no clock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def staged(sizes: list[int]) -> list[Staged]:
 
 @given(st.lists(st.integers(0, 10_000), max_size=200), st.integers(1, 20_000), st.integers(1, 50))
 def test_batches_hold_each_file_once(sizes: list[int], size: int, most: int) -> None:
-    """Batches hold each file once and no more than a statement takes."""
+    """Batches have each file once, and no more files than a statement may have."""
     files = staged(sizes)
     found = batches(files, size=size, most=most)
     assert sorted(file for batch in found for file in batch) == sorted(files)
@@ -44,7 +44,7 @@ def test_batches_hold_each_file_once(sizes: list[int], size: int, most: int) -> 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=100), st.integers(1, 200_000))
 def test_batches_are_of_even_size(sizes: list[int], size: int) -> None:
-    """Batches differ by no more than the largest file."""
+    """The sizes of batches differ by at most the largest file."""
     weights = [sum(file.size for file in batch) for batch in batches(staged(sizes), size=size)]
     assert max(weights) - min(weights) <= max(sizes)
     assert len(weights) == max(1, min(round(sum(sizes) / size), len(sizes)))
@@ -83,7 +83,7 @@ NAMES = [
 
 
 def test_rejected_rows() -> None:
-    """Rows that are not in the table count as rejected; a file that was loaded before has none."""
+    """Rows that are not in the table count as rejected; a file that was loaded before has no rejected rows."""
     rows = [
         ("a", "LOADED", 5, 5, 5, 0, None, None),
         ("b", "PARTIALLY_LOADED", 5, 3, 5, 2, "no number", "4"),
@@ -96,7 +96,7 @@ def test_rejected_rows() -> None:
 
 
 def test_estimate_needs_a_speed() -> None:
-    """An estimate never goes beyond its batch and needs a speed."""
+    """An estimate never exceeds its batch, and needs a known speed."""
     speed = Speed()
     assert speed.share(100, 5.0) is None
     speed.add(100, 10.0)
@@ -107,7 +107,7 @@ def test_estimate_needs_a_speed() -> None:
 
 
 def test_watch_marks_its_estimates() -> None:
-    """A watch shows states, counts no waiting, and marks what it estimates."""
+    """A watch shows states, does not count waiting, and marks estimates."""
     clock, batch = ManualClock(), [Staged("a", 1_000, 100)]
     tracker = ProgressTracker("none", clock=clock)
     bar = tracker.add_task("COPY t", total=300, unit="row")
@@ -128,7 +128,13 @@ def test_watch_marks_its_estimates() -> None:
         watch.show_state(bar, batch, "running")
         (view,) = tracker.frame().tasks
         seen.append((bar.completed, view.estimated))
-    assert seen == [(130, True), (160, True), (190, True), (195, True), (195, True)]  # ten seconds a batch, as before
+    assert seen == [
+        (130, True),
+        (160, True),
+        (190, True),
+        (195, True),
+        (195, True),
+    ]  # ten seconds for each batch, as before
     watch.done(bar, batch, [FileResult("a", "PARTIALLY_LOADED", 90, 10, "no number", 3)], 15.0)
     (view,) = tracker.frame().tasks
     assert (bar.completed, view.estimated, bar.fields["rejected"]) == (190, False, "10 rows")
@@ -152,7 +158,7 @@ def test_watch_marks_its_estimates() -> None:
     ],
 )  # fmt: skip
 def test_error_names_the_users_file_and_line(message: str, people: str) -> None:
-    """An error is told by the user's own file and line where the server names them."""
+    """An error has the user's own file and line if the server names them."""
     assert message_for_users(message, {"000001.csv.gz": "orders.csv"}) == people
 
 
@@ -174,7 +180,7 @@ def test_the_total_of_what_is_packed_grows_exact(files: list[tuple[int, int]]) -
 
 
 def test_summary_of_each_phase() -> None:
-    """A summary gives files, rows, bytes, seconds and rate of each phase."""
+    """A summary has files, rows, bytes, seconds and rate of each phase."""
     summary = Summary(files=2, rows=10, source="whole files", left_out=["C"], names={"1.gz": "orders.csv"})
     summary.copied = Copied([FileResult("s/1.gz", "PARTIALLY_LOADED", 7, 3, "no number\nat all", 4)], "one statement")
     summary.seconds = {"QC": 2.0, "compression": 1.0, "upload": 4.0, "COPY": 0.5}
@@ -193,7 +199,7 @@ def test_summary_of_each_phase() -> None:
 
 
 def test_no_line_of_figures_wraps_at_80_columns() -> None:
-    """How COPY was watched stands on a line of its own where the figures leave it no room."""
+    """The strategy of COPY is on a line of its own if the figures leave no room for it."""
     summary = Summary(files=3, rows=80_789, seconds={"COPY": 2.4}, bytes={"COPY": 1_950_000})
     summary.copied = Copied(
         [FileResult("s/1.gz", "LOADED", 80_789, 0)], "size-balanced batches (3) in one transaction, estimates between"

@@ -1,4 +1,4 @@
-"""What connector 5.x logs of an upload: heard, and let through no more than before."""
+"""The log of connector 5.x during an upload is read, and the user's log gets no more records than before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SENDING = "outbound HTTP call method=PUT path=http://127.0.0.1:1/fs_bucket/S/two
 
 
 def logged(line: str, level: int = logging.INFO, path: str = "sf_core/src/file_manager/cloud_http.rs") -> None:
-    """Log as the core does, through the connector's own callback."""
+    """Log like the core, through the connector's own callback."""
     logger = logging.getLogger(NAME)
     if logger.isEnabledFor(level):
         logger.handle(logger.makeRecord(NAME, level, path, 1, line, (), None))
@@ -39,7 +39,7 @@ class Heard:
 
 
 def test_heard_only_while_somebody_listens() -> None:
-    """Attempts and answers are heard only while somebody listens."""
+    """Attempts and answers are reported only while there is a listener."""
     log, heard = CoreLog(), Heard()
     logged(SENDING)
     log.add(heard)
@@ -53,7 +53,7 @@ def test_heard_only_while_somebody_listens() -> None:
 
 @pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG, logging.WARNING])
 def test_users_log_is_unchanged(level: int, caplog: pytest.LogCaptureFixture) -> None:
-    """The user's log has neither more nor less for it."""
+    """The user's log has the same records as without a listener."""
     logger = logging.getLogger(NAME)
     before = logger.level
     logger.setLevel(level)
@@ -73,7 +73,7 @@ def test_users_log_is_unchanged(level: int, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_failing_listener_does_no_harm() -> None:
-    """A listener that fails is no matter to the core."""
+    """An exception of a listener does not reach the core."""
 
     class Failing(Heard):
         def answered(self, status: int) -> None:
@@ -86,7 +86,7 @@ def test_failing_listener_does_no_harm() -> None:
 
 
 def test_refused_object_is_taken_back() -> None:
-    """An object that is refused is taken back when its next attempt begins."""
+    """The bytes of a refused object are subtracted when its next attempt begins."""
     byte_count = ByteCount()
     byte_count.begin(1_000_000)
     assert byte_count.add({7: SocketSample(1_000_300)}) == 1_000_000
@@ -96,7 +96,7 @@ def test_refused_object_is_taken_back() -> None:
 
 
 def test_bar_counts_each_attempt_once() -> None:
-    """The bar says how it was refused and counts each attempt once."""
+    """The bar shows the refusal and counts each attempt once."""
 
     class Known(WholeFiles):
         attempts = 1
@@ -122,7 +122,7 @@ def test_bar_counts_each_attempt_once() -> None:
         uploads.attempted("a.csv.gz", 2)
         uploads.refresh()
         assert (task.completed, dict(task.fields)) == (0, {"retry": "1"})
-        source.attempts = 3  # a connection that broke: the source has told by itself
+        source.attempts = 3  # a broken connection: the source has reported it by itself
         uploads.attempted("a.csv.gz", 3)
         assert (source.attempts, uploads.attempts()) == (3, 3)
     assert task.completed == 1_000

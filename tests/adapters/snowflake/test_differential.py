@@ -1,7 +1,7 @@
-"""Random tables, written in random dialects and loaded by the command, against other readers of CSV, cell by cell.
+"""Compare random tables, written in random dialects and loaded by the command, with other readers of CSV, cell by cell.
 
-What was meant, and what the csv module, pyarrow and DuckDB read of the same bytes where two of them agree, must be what the
-table has. The quick run loads some dozens of files, the long one 2,000; `PROGRESSKIT_FILES` says how many else.
+The table must have the intended cells, and the cells on which two of the csv module, pyarrow and DuckDB agree. The quick run loads
+some dozens of files, the long one 2,000; `PROGRESSKIT_FILES` sets another number.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ Cell = str | None
 Row = tuple[Cell, ...]
 Cells = st.SearchStrategy[Cell]
 FILES = int(os.environ.get("PROGRESSKIT_FILES", "2000"))
-"""Files of the long run."""
+"""The number of files of the long run."""
 TOGETHER = 10
-"""Files of one load."""
+"""The number of files of one load."""
 
 
 @dataclass(frozen=True)
 class Writing:
-    """How the files of a load are written, as far as its options say it."""
+    """The dialect of a load's files, as far as its options describe it."""
 
     quote: str
     escape: str
@@ -54,7 +54,7 @@ class Writing:
     encoding: str
 
     def options(self) -> list[str]:
-        """Return the command's options for it."""
+        """Return the command's options for the dialect."""
         found = ["--quote", self.quote or "none", "--escape", self.escape or "none", "--empty", self.empty]
         found += ["--skip-lines", str(self.skip_lines), "--encoding", self.encoding or "auto"]
         found += [] if self.header else ["--no-header"]
@@ -62,7 +62,7 @@ class Writing:
         return found + [f"--null={text}" for text in self.nulls]
 
     def meant(self, cell: Cell) -> Cell:
-        """Return what the options make of a cell that stands in a file."""
+        """Return the value of a cell of a file, by the options."""
         if cell is None and self.empty == "text":
             cell = ""
         return None if cell in self.nulls or (cell == "" and self.empty == "null") else cell
@@ -70,7 +70,7 @@ class Writing:
 
 @dataclass(frozen=True)
 class File:
-    """A file of the load: its cells as they stand there, and how it is written beyond what the options say."""
+    """A file of the load: its cells as written, and the parts of its dialect that no option describes."""
 
     names: tuple[str, ...]
     rows: list[Row]
@@ -83,7 +83,7 @@ class File:
     suffix: str
 
     def body(self, writing: Writing) -> str:
-        """Return the text from the header on."""
+        """Return the text, from the header on."""
         quotes = (self.quoting == "all" or (self.quoting == "some" and number % 3 == 0) for number in range(10_000))
         rows = [self.names, *self.rows] if writing.header else self.rows
         ends = ["\n", "\r\n"] if self.newline == "mixed" else [self.newline]
@@ -117,7 +117,7 @@ class File:
         return f"{quote}{cell}{quote}"
 
 
-# What stands in the columns
+# The contents of columns
 
 DAYS = st.dates().map(str)
 CLOCKS = st.times().map(lambda time: time.isoformat())
@@ -158,18 +158,18 @@ NAMES = ["id", "Name", "two words", "größe", "select", "orderId", 'a "b"', "x,
 
 
 def bare(cell: Cell) -> Cell:
-    """Return what can be written of a cell where nothing can be quoted."""
+    """Return the text of a cell without the characters that would need quotes."""
     return re.sub("[\r\n,;|\t\ufeff]", "_", cell) if cell else None
 
 
 @st.composite
 def columns(draw: st.DrawFn, width: int, writing: Writing) -> Cells:
-    """Draw what a column holds: values of a kind, now and then other ones, and some that are missing."""
+    """Draw the cells of a column: values of one kind, sometimes others, and missing ones."""
     values = draw(st.sampled_from(KINDS))
     values = values | ODDITIES if draw(st.integers(0, 4)) == 0 else values
     missing = [None, "", *writing.nulls]
     if width == 1 and writing.blank_lines != "null":
-        missing = [""] if writing.quote else ["-"]  # nothing at all would be a blank line
+        missing = [""] if writing.quote else ["-"]  # an empty field would be a blank line
         values = values.filter(bool) if not writing.quote else values
     values = st.one_of(values, values, values, st.sampled_from(missing)) if draw(st.booleans()) else values
     if writing.encoding == "cp1252":
@@ -179,7 +179,7 @@ def columns(draw: st.DrawFn, width: int, writing: Writing) -> Cells:
 
 @st.composite
 def writings(draw: st.DrawFn) -> Writing:
-    """Draw what is said of all files of a load."""
+    """Draw the options of a load."""
     quote = draw(st.sampled_from(['"', '"', '"', "'", ""]))
     return Writing(
         quote,
@@ -195,11 +195,11 @@ def writings(draw: st.DrawFn) -> Writing:
 
 @st.composite
 def files(draw: st.DrawFn, names: tuple[str, ...], held: Sequence[Cells], writing: Writing) -> File:
-    """Draw a file of such columns, whose order is its own where a header tells it."""
+    """Draw a file with these columns, in an order of its own if it has a header."""
     order = draw(st.permutations(range(len(names)))) if writing.header else range(len(names))
     rows = draw(st.lists(st.tuples(*(held[at] for at in order)), min_size=0 if writing.header else 1, max_size=8))
     newline = draw(st.sampled_from(["\n", "\n", "\r\n", "mixed", *([] if "l1\nl2" in names else ["\r"])]))
-    if newline == "\r":  # a line feed within a value would make it a value of a file with other line ends
+    if newline == "\r":  # a line feed within a value would end a record in files with other line ends
         rows = [tuple(cell and cell.replace("\n", "\r") for cell in row) for row in rows]
     return File(
         tuple(names[at] for at in order),
@@ -231,7 +231,7 @@ def loads(draw: st.DrawFn) -> Example:
     return writing, tuple(names), made
 
 
-# How others read them
+# How other readers read them
 
 
 def by_csv(text: str, file: File, writing: Writing) -> list[list[str]]:
@@ -272,23 +272,23 @@ READERS: list[Callable[[str, File, Writing], list[list[str]]]] = [by_csv, by_pya
 
 
 def agreed(file: File, writing: Writing) -> list[list[str]] | None:
-    """Return the rows of which at least two readers say the same; None where no two agree. NULL is an empty text."""
+    """Return the rows on which at least two readers agree; None if no two agree. NULL is an empty text."""
     if writing.blank_lines == "null" and len(file.names) == 1:
-        return None  # to the others a blank line is never a row
+        return None  # for the other readers a blank line is never a row
     found = []
     for reader in READERS:
         try:
             found.append(reader(file.body(writing), file, writing)[writing.header :])
         except (csv.Error, pyarrow.ArrowException, duckdb.Error):
-            continue  # it does not take such a file
+            continue  # it rejects such a file
     return next((one for one in found if found.count(one) > 1), None)
 
 
-# What is in the table
+# The contents of the table
 
 
 def value_of(text: Cell, kind: str) -> Any:
-    """Return what a text of a file is as a value of a column's type, so that equal ones are alike."""
+    """Return the value of a file's text in a column's type, in a form in which equal values are equal."""
     if text is None:
         return None
     name = kind.partition("(")[0]
@@ -308,7 +308,7 @@ def value_of(text: Cell, kind: str) -> Any:
 
 
 def compare(cursor: Any, table: str, names: Sequence[str], rows: Sequence[Row]) -> None:
-    """Hold a table against the rows that are meant, whose columns have these names."""
+    """Compare a table with the intended rows of the columns `names`."""
     described = cursor.execute(f"DESCRIBE TABLE {table}").fetchall()
     assert sorted(row[0].upper() for row in described) == sorted(name.upper() for name in names)
     kinds = {row[0].upper(): row[1] for row in described}
@@ -322,7 +322,7 @@ def compare(cursor: Any, table: str, names: Sequence[str], rows: Sequence[Row]) 
 
 
 def differences(example: Example, command: Any, cursor: Any, folder: Path) -> None:
-    """Write files, load them, and hold the table against what was meant and what others read."""
+    """Write files, load them, and compare the table with the intended rows and with those of other readers."""
     writing, names, made = example
     written = []
     for number, file in enumerate(made):
@@ -334,7 +334,7 @@ def differences(example: Example, command: Any, cursor: Any, folder: Path) -> No
             texts = [[writing.meant(row[at] or None) or "" for at in order] for row in read]
             assert texts == [[cell or "" for cell in row] for row in rows], "the readers and the writer differ"
         written.append((path, file.delimiter, rows))
-    # One column has no delimiter to be found; and where several fit, the load says so and is told.
+    # One column has no delimiter to detect. If several fit, the load says so and gets the option.
     loads = [("auto" if len(names) > 1 else ",", written)]
     for number, (delimiter, group) in enumerate(loads):
         table = f"DIFFERENTIAL_{number}"
@@ -345,17 +345,17 @@ def differences(example: Example, command: Any, cursor: Any, folder: Path) -> No
             loads += [
                 (one, [file for file in written if file[1] == one]) for one in sorted({one for _, one, _ in written})
             ]
-        elif "looks like UTF-16" not in done.err:  # so many NULs are in it
+        elif "looks like UTF-16" not in done.err:  # it has that many NULs
             try:
                 assert done.status == 0, done.err
                 compare(cursor, table, names, [row for _, _, rows in group for row in rows])
-            finally:  # a table that stayed would make other examples fail
+            finally:  # a remaining table would make other examples fail
                 cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(FILES, id="long", marks=pytest.mark.slow)])
 def test_random_files(command: Any, cursor: Any, tmp_path: Path, count: int) -> None:
-    """Each cell that the command loads from a file of any dialect is what the file means, and what other readers read."""
+    """Each cell that the command loads from a file of any dialect has the intended value, and the one that other readers read."""
 
     @settings(
         max_examples=count // TOGETHER,

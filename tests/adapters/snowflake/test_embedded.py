@@ -1,4 +1,4 @@
-"""The embedded server, asked by the connector that is installed: stages, sessions, asynchronous statements, its own end."""
+"""The embedded server, used by the installed connector: stages, sessions, asynchronous statements, and the server's end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from progresskit.testing import ManualClock
 
 CSV = "FILE_FORMAT = (TYPE = CSV)"
 BOUND = 20.0
-"""Seconds that a test waits for what comes at once."""
+"""The most seconds that a test waits for what comes at once."""
 
 
 def names(cursor: Any, what: str) -> list[str]:
@@ -49,7 +49,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_remove_takes_the_named_files_only(cursor: Any, stage: str, upload: Any) -> None:
-    """REMOVE takes the files that it names and no others."""
+    """REMOVE removes the named files and no others."""
     for name in ("a.csv", "a.csv.bak", "b.csv"):
         upload(name, b"1,x,\n")
     assert cursor.execute(f"REMOVE @{stage}/b.csv").fetchall() == [(f"{stage.lower()}/b.csv", "removed")]
@@ -88,7 +88,7 @@ def test_stage_hides_unfinished_uploads(
 
 
 def test_dropped_stage_is_gone(cursor: Any, stage: str, upload: Any) -> None:
-    """A dropped stage is gone with its files and no other."""
+    """DROP STAGE removes a stage and its files, and no other stage."""
     upload("a.csv", b"1,x,\n")
     cursor.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
     cursor.execute("USE SCHEMA embedded.public")
@@ -106,7 +106,7 @@ def test_dropped_stage_is_gone(cursor: Any, stage: str, upload: Any) -> None:
 
 @pytest.mark.slow
 def test_columns_of_one_type_are_made_alike(cursor: Any, new_table: str) -> None:
-    """Columns that have a type and nothing else keep their names, types and order; a name that comes twice is refused."""
+    """Columns with only a type keep their names, types and order; a repeated name is refused."""
     columns = {
         "A": "NUMBER(38,0)", '"b c"': "VARCHAR(5)", "D": "VARCHAR(16777216)", "E": "NUMBER(38,0)", "F": "VARCHAR(5)",
         '"g""h"': "FLOAT", "I": "NUMBER(5,2)", "J": "FLOAT", "K": "NUMBER(5,2)", "L": "VARCHAR(16777216)",
@@ -123,11 +123,11 @@ def test_two_servers_share_neither_tables_nor_stages(
 ) -> None:
     monkeypatch.setenv(NO_DETECTION, "0")
     with embedded_server() as other, snowflake.connector.connect(**other.arguments) as connection:
-        assert os.environ[NO_DETECTION] == "true"  # the connector is to look for no cloud while a server runs
+        assert os.environ[NO_DETECTION] == "true"  # the connector must not look for a cloud while a server runs
         for statement in (f"SELECT * FROM {table}", f"LIST @{stage}"):
             with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist"):
                 connection.cursor().execute(statement)
-    assert os.environ[NO_DETECTION] == "0"  # the user's own word
+    assert os.environ[NO_DETECTION] == "0"  # the user's own setting
 
 
 def test_the_server_listens_on_loopback_only(server: Any) -> None:
@@ -151,7 +151,7 @@ with embedded_server() as server:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_server_ends_with_its_starter(how: signal.Signals, tmp_path: Path) -> None:
-    """The server ends with whoever started it and leaves nothing."""
+    """The server ends with the process that started it, and leaves nothing."""
     process = subprocess.Popen(
         [sys.executable, "-c", STARTS],
         stdin=subprocess.PIPE,
@@ -221,7 +221,7 @@ def test_asynchronous_copy_goes_through_its_states(
 
 
 def test_unknown_hold_state_is_refused(server: Any) -> None:
-    """A state that nothing can be held in is refused."""
+    """A state in which no statement can be held is refused."""
     with pytest.raises(ValueError, match="'done' is no state to hold at: give one of queued, resuming, running"):
         server.hold("done")
 
@@ -253,7 +253,7 @@ def test_a_statement_that_runs_for_ever_is_interrupted(session: Callable[..., An
 
 
 def test_unsupported_statement_is_refused_for_good(cursor: Any, stage: str) -> None:
-    """What the server cannot run is said and not asked again."""
+    """An unsupported statement is reported, and not retried."""
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match=r"cannot run this: .*Unknown copy parameter"):
         cursor.execute(f"COPY INTO t FROM @{stage} NONSENSE = TRUE {CSV}")
 
@@ -268,7 +268,7 @@ NO_START = {
 
 @pytest.mark.parametrize("case", NO_START)
 def test_a_server_that_does_not_start(case: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A server that does not start says why, and what to install only where that is what it takes."""
+    """A server that does not start says why, and what to install if that is the cause."""
     program, seconds, words = NO_START[case]
     (tmp_path / "uvicorn.py").write_text(program, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -288,7 +288,7 @@ def test_uploads_keep_to_the_pace_all_together() -> None:
 
 
 def test_arrivals_are_noted_by_the_millisecond() -> None:
-    """What arrives is written down by the millisecond."""
+    """Arriving bytes are recorded to the millisecond."""
     clock = ManualClock()
     controls = Controls(clock=clock)
     began = clock()

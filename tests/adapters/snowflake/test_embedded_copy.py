@@ -1,4 +1,4 @@
-"""COPY as the embedded server does it: errors by file, line and column, and what ON_ERROR makes of them."""
+"""COPY in the embedded server: errors by file, line and column, and ON_ERROR."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARQUET = "FILE_FORMAT = (TYPE = PARQUET) MATCH_BY_COLUMN_NAME = CASE_INSENSITIV
 
 GOOD = b"a,b,c\n1,x,2020-01-01\n2,y,\n"
 BAD = b'a,b,c\n1,"two\nlines",2020-01-01\n\noops,y,\n2,z\n3,w,nodate\n4,v,,5\n'
-"""Four bad rows of five, the first in the fifth line."""
+"""Five rows, of which four are bad, the first one in line 5."""
 
 
 def parquet(rows: dict[str, list[Any]]) -> bytes:
@@ -53,9 +53,9 @@ def copy(cursor: Any, table: str, stage: str, options: str) -> list[tuple[Any, .
 def test_each_format_is_loaded_by_name(
     cursor: Any, table: str, stage: str, upload: Any, kind: str, options: str, packed: bool
 ) -> None:
-    """Each format is loaded by the names of its files."""
+    """Each format is loaded by its files' names."""
     name, content = f"a.{kind}", GOODS[kind]
-    if packed and kind != "parquet":  # which has a compression of its own
+    if packed and kind != "parquet":  # Parquet has a compression of its own
         name, content = f"{name}.gz", gzip.compress(content)
     upload(name, content)
     upload("other.csv", b"never,read,\n")
@@ -65,7 +65,7 @@ def test_each_format_is_loaded_by_name(
 
 
 def test_continue_loads_the_good_rows(cursor: Any, table: str, stage: str, upload: Any) -> None:
-    """CONTINUE loads the good rows and tells of the first error."""
+    """CONTINUE loads the good rows and reports the first error."""
     upload("bad.csv.gz", gzip.compress(BAD))
     upload("good.csv", GOOD)
     told = copy(cursor, table, stage, f"{CSV} ON_ERROR = CONTINUE")
@@ -87,7 +87,7 @@ def test_continue_loads_the_good_rows(cursor: Any, table: str, stage: str, uploa
     ],
 )
 def test_skip_file_counts_errors(cursor: Any, table: str, stage: str, upload: Any, limit: str, taken: int) -> None:
-    """SKIP_FILE leaves out files with as many errors."""
+    """SKIP_FILE leaves out files with at least that many errors."""
     upload("bad.csv", BAD)
     upload("good.csv", GOOD)
     told = copy(cursor, table, stage, f"{CSV} ON_ERROR = 'SKIP_FILE{limit}'")
@@ -134,7 +134,7 @@ def test_skip_file_counts_errors(cursor: Any, table: str, stage: str, upload: An
 def test_abort_names_file_and_line(
     cursor: Any, table: str, stage: str, upload: Any, name: str, content: bytes, options: str, words: str
 ) -> None:
-    """An error stops the statement with file and line and nothing is loaded."""
+    """An error stops the statement, with file and line, and nothing is loaded."""
     upload(f"good.{name}", GOODS[name.rpartition(".")[2]])
     upload(name, content)
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match=words):
@@ -143,7 +143,7 @@ def test_abort_names_file_and_line(
 
 
 def test_failed_statement_keeps_its_transaction(cursor: Any, table: str, stage: str, upload: Any) -> None:
-    """A statement that fails in a transaction takes nothing of it along."""
+    """A failed statement in a transaction rolls back nothing else of it."""
     upload("good.csv", GOOD)
     upload("bad.csv", BAD)
     cursor.execute("BEGIN")
@@ -158,7 +158,7 @@ def test_failed_statement_keeps_its_transaction(cursor: Any, table: str, stage: 
 def test_load_is_unseen_before_its_commit(
     session: Callable[..., Any], cursor: Any, table: str, stage: str, upload: Any
 ) -> None:
-    """Nobody else sees a load before it is committed."""
+    """No other session sees a load before its commit."""
     upload("good.csv", GOOD)
     copying = session().cursor()
     copying.execute("BEGIN")
@@ -192,7 +192,7 @@ def test_two_sessions_copy_into_one_table_at_once(
 
 
 def test_force_loads_a_file_again(cursor: Any, table: str, stage: str, upload: Any) -> None:
-    """FORCE loads a file again and so does a newer file."""
+    """A file is loaded again with FORCE, or if it is newer."""
     upload("good.csv", GOOD)
     statuses = [copy(cursor, table, stage, f"{CSV} {more}")[0][1] for more in ("", "FORCE = FALSE", "FORCE = TRUE")]
     assert statuses == ["LOADED", "LOAD_SKIPPED", "LOADED"]
@@ -242,7 +242,7 @@ def test_files_are_chosen_by_path_and_by_pattern(
 
 
 def test_bound_parameters_with_a_transformation(cursor: Any, table: str, stage: str, upload: Any) -> None:
-    """The statement of the connector's write_pandas, which binds the table and ON_ERROR and quotes the stage, is taken."""
+    """The statement of the connector's write_pandas, which binds the table and ON_ERROR and quotes the stage, is accepted."""
     upload("a.parquet", GOODS["parquet"])
     source = f"""FROM (SELECT $1:"a",$1:"B" FROM '@{stage}')"""
     told = cursor.execute(

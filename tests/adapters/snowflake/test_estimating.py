@@ -23,12 +23,12 @@ TICK = 0.01
 
 @pytest.fixture(autouse=True)
 def samples_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that looks by itself takes its time."""
+    """The sampling thread does not sample during a test."""
     monkeypatch.setattr(uploading, "EVERY", 3_600.0)
 
 
 class Wire:
-    """A source that says what it is told."""
+    """A source that returns what a test sets."""
 
     name: ClassVar[str] = "a test"
     attempts = 1
@@ -53,10 +53,10 @@ class Wire:
 def upload(
     gaps: list[float], *, told: bool = True, at_once: int = 0, known: bool = True, packet: int = 1
 ) -> list[tuple[float, float]]:
-    """Upload a file after each of `gaps`, and return the time and what the bar says is left, at each look of a display.
+    """Upload a file after each of `gaps`, and return the time and the bar's time left at each frame.
 
-    `told`: whether the connector tells of attempts; `at_once`: bytes that buffers take in no time; `known`: whether the bar
-    knows how many files there are; `packet`: bytes that are acknowledged together.
+    `told`: whether the connector reports attempts; `at_once`: bytes that buffers take at once; `known`: whether the bar knows the
+        number of files; `packet`: bytes that are acknowledged together.
     """
     clock, wire = ManualClock(), Wire()
     tracker = ProgressTracker(RecordingRenderer(), clock=clock, ticker=ManualTicker())
@@ -88,13 +88,13 @@ def upload(
                 uploads.attempted(f"{number}.csv", 1)
             passes((SIZE - at_once) / PACE, PACE)
             wire.arrived = SIZE
-            passes(at_once / PACE)  # the answer comes when the last byte has been taken
+            passes(at_once / PACE)  # the answer comes after the last byte
         passes(gap / 2)
     return seen
 
 
 def worst(seen: list[tuple[float, float]]) -> float:
-    """Return the worst error from the first tenth on, as a share of the whole."""
+    """Return the largest error after the first tenth, as a share of the whole time."""
     began, ended = seen[0][0], seen[-1][0]
     whole = ended - began
     return max(abs(time + left - ended) / whole for time, left in seen if time - began >= 0.1 * whole)
@@ -102,22 +102,22 @@ def worst(seen: list[tuple[float, float]]) -> float:
 
 @pytest.mark.parametrize("gap", [0.0, 0.06, 0.12, 0.2])
 def test_gaps_count_in_the_time_left(gap: float) -> None:
-    """Gaps between files are in the time left from the first tenth on."""
+    """The time left includes the gaps between files after the first tenth."""
     assert worst(upload([gap] * FILES)) <= 0.10
 
 
 @pytest.mark.parametrize("at_once", [0, 60_000, 120_000])
 def test_long_gaps_mislead_no_bar(at_once: int) -> None:
-    """Long gaps mislead no bar that knows of its files."""
+    """Long gaps do not mislead a bar that knows its number of files."""
     ours, plain = (worst(upload([0.4] * FILES, at_once=at_once, known=known)) for known in (True, False))
     assert ours <= 0.17
     assert plain >= 0.24
 
 
 def test_real_gaps_keep_the_end_within_a_tenth() -> None:
-    """Gaps as they are keep the end within a tenth from the first tenth on.
+    """With realistic gaps, the estimated end is within a tenth after the first tenth.
 
-    As a load has them: a tenth of a second give or take a third, packets that a look sees one or two of, buffers' bytes.
+    As in a load: gaps of a tenth of a second, plus or minus a third, one or two packets for each frame, and bytes in buffers.
     """
     found = []
     for seed in range(20):
@@ -129,7 +129,8 @@ def test_real_gaps_keep_the_end_within_a_tenth() -> None:
 
 
 def gaps_of(gaps: list[float]) -> list[float]:
-    """Return by how much the time left is wrong after each of so many files of 40 bytes, 4 seconds each, with `gaps` before."""
+    """Return the error of the time left after each of the files, which have 40 bytes and take 4 seconds, with `gaps` before
+    them."""
     estimate, time, wrong = UploadEstimate(0, files=len(gaps)), 0.0, []
     whole = sum(gaps) + 4.0 * len(gaps)
     for number, gap in enumerate(gaps):
@@ -146,7 +147,7 @@ def gaps_of(gaps: list[float]) -> list[float]:
 
 
 def test_single_gap_is_not_expected_again() -> None:
-    """One gap unlike any before is not expected again."""
+    """A single unusual gap is not expected again."""
     usual = [1.0] * 4
     assert gaps_of(usual * 2) == pytest.approx([0.0] * 8)
     assert gaps_of([*usual, 30.0, *usual])[4:] == pytest.approx([0.0] * 5)
@@ -157,7 +158,7 @@ def test_two_such_gaps_in_a_row_are_no_exception() -> None:
 
 
 def test_tiny_files_are_estimated_together() -> None:
-    """Files too small to be seen are estimated as a whole."""
+    """Files that are too small to be sampled are estimated as a whole."""
     estimate = UploadEstimate(0, files=100)
     for begun in range(1, 51):
         estimate.goes(begun - 0.5, begun * 10 - 5, sending=True, begun=begun)
@@ -167,7 +168,7 @@ def test_tiny_files_are_estimated_together() -> None:
 
 
 def test_gaps_without_a_telling_connector() -> None:
-    """Gaps show without a connector that tells of attempts."""
+    """Gaps are noticed without a connector that reports attempts."""
     ours, plain = (upload([0.4] * FILES, told=False, known=known) for known in (True, False))
     assert worst(ours) <= 0.2 < 0.26 <= worst(plain)
 
@@ -179,7 +180,7 @@ def test_gaps_that_become_shorter_are_followed() -> None:
 
 
 def test_time_left_in_a_gap() -> None:
-    """The time left runs down in a gap and stands still in one that is too long."""
+    """The time left decreases in a gap, and stays in one that is too long."""
     estimate = UploadEstimate(0, files=3)
     for time, completed, sending, begun in [(1, 0, True, 1), (5, 40, True, 1), (5, 40, False, 1)]:
         estimate.goes(time, completed, sending=sending, begun=begun)
@@ -189,7 +190,7 @@ def test_time_left_in_a_gap() -> None:
 
 
 def test_bytes_without_gaps() -> None:
-    """Bytes that no gap has interrupted are estimated as anything else."""
+    """Bytes without gaps are estimated like any other task."""
     plain, ours = Estimate(0.0, 0), UploadEstimate(0, files=1)
     ours.goes(0.0, 0, sending=True, begun=1)
     for time in range(1, 9):
@@ -214,13 +215,13 @@ def test_whole_files_are_estimated_as_anything_else() -> None:
 
 
 def test_requests_before_a_file_move_no_bar() -> None:
-    """What a connector asks for before a file moves no bar."""
+    """A connector's requests before a file move no bar."""
     clock, wire = ManualClock(), Wire()
     tracker = ProgressTracker(RecordingRenderer(), clock=clock, ticker=ManualTicker())
     task = tracker.add_task("Upload", total=SIZE, unit="B", start=False)
     uploads = Uploads(task, wire, files=1)
     with uploads.file("one.csv", SIZE):
-        wire.arrived = 697  # a request's headers: had they begun the upload, the wait before it would not be known
+        wire.arrived = 697  # a request's headers: if they began the upload, the wait before it would be unknown
         uploads.refresh()
         tracker._core.tree.next_frame()
         assert (task.waiting, task.completed) == (True, 0)

@@ -1,4 +1,4 @@
-"""Networks and servers that fail in the middle of a load: over real sockets, with the real connector. All rows or none."""
+"""Networks and servers that fail during a load, over real sockets, with the real connector: all rows are loaded, or none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from progresskit.testing import RecordingRenderer
 
 
 class Warehouse:
-    """The server, taking four megabytes a second."""
+    """The server, which accepts four megabytes a second."""
 
     def __init__(self, server: EmbeddedServer) -> None:
         self.server = server
@@ -43,7 +43,7 @@ class Warehouse:
         return snowflake.connector.connect(**{**self.server.arguments, **more})
 
     def count(self, table: str, missing: int | None = None) -> int:
-        """Return the rows of `table`; `missing` where it is not there."""
+        """Return the number of rows of `table`; `missing` if it does not exist."""
         with self.session() as connection:
             if missing is not None and Session(connection).columns(table) is None:
                 return missing
@@ -57,7 +57,7 @@ def warehouse(server: EmbeddedServer) -> Warehouse:
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """A file of 40,000 rows that compresses badly: some megabytes go over the wire."""
+    """A file of 40,000 rows that compresses badly, so that some megabytes are sent."""
     noise = random.Random(7)
     path = tmp_path / "large.csv.gz"
     with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
@@ -87,7 +87,7 @@ def load(
 
 
 def uploads(renderer: RecordingRenderer) -> list[Any]:
-    """Return all looks at the Upload bar, the one at its end among them."""
+    """Return all states of the Upload bar, including the last one."""
     views = [view for frame in list(renderer.frames) for view in (*frame.ended, *frame.tasks)]
     return [view for view in views if view.description.startswith("Upload")]
 
@@ -101,14 +101,14 @@ def until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.slow
 def test_reset_connection_is_taken_up_again(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
-    """A connection that is reset is taken up again and the bar steps back."""
+    """After a reset connection the upload is repeated, and the bar steps back."""
     renderer, server = RecordingRenderer(), warehouse.server
     server.reset_next()
     server.stall(RESET_AFTER // 2)
     with ThreadPoolExecutor() as pool:
         loading = pool.submit(load, warehouse, tmp_path, [large], "reset_once", renderer)
         until(lambda: any(view.completed for view in uploads(renderer)))
-        server.stall(RESET_AFTER * 3 // 2)  # which the first attempt does not live to see
+        server.stall(RESET_AFTER * 3 // 2)  # the first attempt ends before that
         until(lambda: server.pending == 0)
         until(lambda: uploads(renderer)[-1].fields.get("retry") == "1" and uploads(renderer)[-1].completed)
         before = [view.completed for view in uploads(renderer)]
@@ -123,7 +123,7 @@ def test_reset_connection_is_taken_up_again(warehouse: Warehouse, large: Path, t
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 429])
 def test_refusing_server_is_asked_again(warehouse: Warehouse, large: Path, tmp_path: Path, status: int) -> None:
-    """A server that refuses twice is asked again and the bar says so."""
+    """After two refusals the connector retries, and the bar says so."""
     renderer = RecordingRenderer()
     warehouse.server.refuse(status, status)
     summary = load(warehouse, tmp_path, [large], f"refused_{status}", renderer)
@@ -139,13 +139,13 @@ def test_refusing_server_is_asked_again(warehouse: Warehouse, large: Path, tmp_p
 def test_failed_upload_loads_nothing(
     warehouse: Warehouse, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An upload that fails for good loads nothing and a second run loads all."""
+    """An upload that fails permanently loads nothing, and a second run loads all rows."""
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
     with warehouse.session() as connection:
         connection.cursor().execute("CREATE TABLE book (a INT, b VARCHAR)")
     warehouse.server.reset_next(1_000)
-    # Sooner than in earnest, for the test's sake: 5.x tries as often as it is told, 4.x waits 31 seconds in all.
+    # Fewer retries than by default, to save time: 5.x has a setting for them, 4.x waits 31 seconds in all.
     fewer = {"put_get_max_attempts": 3}
     if connector_version() < (5,):
         from snowflake.connector.storage_client import SnowflakeStorageClient
@@ -165,7 +165,7 @@ def test_failed_upload_loads_nothing(
 
 
 def connections(warehouse: Warehouse, home: Path) -> dict[str, str]:
-    """Write a connections.toml that calls the server `local`, and return the environment that has it."""
+    """Write a connections.toml with the server as `local`, and return the environment that uses it."""
     plain = {key: value for key, value in warehouse.server.arguments.items() if not isinstance(value, dict)}
     file = home / "connections.toml"
     file.write_text(
@@ -176,7 +176,7 @@ def connections(warehouse: Warehouse, home: Path) -> dict[str, str]:
 
 
 def left_behind(warehouse: Warehouse) -> list[str]:
-    """Return the stages and tables that loads have left."""
+    """Return the stages and tables that loads have left behind."""
     with warehouse.session() as connection:
         cursor = connection.cursor()
         found = [row[1] for what in ("TABLES", "STAGES") for row in cursor.execute(f"SHOW {what}").fetchall()]
@@ -184,7 +184,7 @@ def left_behind(warehouse: Warehouse) -> list[str]:
 
 
 def test_what_stays_behind_is_said(warehouse: Warehouse) -> None:
-    """A stage and a table whose sessions are gone are removed by another one, and where none can be had, named."""
+    """If their sessions are lost, a stage and a table are removed by another session; without another one, they are named."""
     for connects in (True, False):
         uploading, copying = warehouse.session(), warehouse.session()
         opened: list[Any] = []
@@ -222,7 +222,7 @@ COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; ra
 @pytest.mark.slow
 @pytest.mark.parametrize("new", [True, False])
 def test_lost_sessions_load_nothing(warehouse: Warehouse, tmp_path: Path, new: bool) -> None:
-    """Sessions that are lost during COPY end the command with nothing loaded."""
+    """If the sessions are lost during COPY, the command ends with nothing loaded."""
     small, table = tmp_path / "small.csv", f"lost_{new}"
     small.write_text("a,b\n1,x\n", "utf-8")
     if not new:
@@ -239,7 +239,7 @@ def test_lost_sessions_load_nothing(warehouse: Warehouse, tmp_path: Path, new: b
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if '"phase":"running"' in line.partition('"COPY')[2]:  # by the server's word, not only the task's state
+        if '"phase":"running"' in line.partition('"COPY')[2]:  # by the server's state, not only the task's
             break
     warehouse.server.lose_sessions()
     said, errors = process.communicate(timeout=60)
@@ -254,7 +254,7 @@ def test_lost_sessions_load_nothing(warehouse: Warehouse, tmp_path: Path, new: b
 
 @pytest.mark.slow
 def test_second_run_after_a_failure(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
-    """A command that fails for good says at what, and the same command loads everything the next time."""
+    """A command that fails permanently names the failed operation, and the same command later loads everything."""
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
     command = [*COMMAND, str(small), str(large), "--table", "commanded", "--connection", "local"]
@@ -263,7 +263,7 @@ def test_second_run_after_a_failure(warehouse: Warehouse, large: Path, tmp_path:
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100)
 
-    warehouse.server.refuse(200, 404)  # the small one is taken
+    warehouse.server.refuse(200, 404)  # the small file is accepted
     failed = run()
     assert failed.returncode == 1
     last = failed.stderr.splitlines()[-1]

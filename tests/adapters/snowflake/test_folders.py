@@ -1,4 +1,4 @@
-"""The folders of the adapter are floors: imports go down only."""
+"""The folders of the adapter are layers: imports go down only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ package = pytest.importorskip("progresskit_snowflake", reason="the adapter is no
 
 ROOT = Path(package.__file__).parent
 FLOORS = ("errors", "versions", "embedded", "sql", "copying", "files", "counting", "bars", "loading", "__init__", "cli")
-"""From the ground up; `embedded` needs nothing but what is below it, and is started by whoever is above."""
+"""From the bottom up. `embedded` imports only lower folders, and higher ones start it."""
 
 
 def imported(path: Path) -> set[str]:
-    """Return the floors that a module imports, at any depth and for types as well."""
+    """Return the folders that a module imports, at any depth, and for types as well."""
     above = path.relative_to(ROOT).parts[:-1]
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -27,7 +27,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("floor", FLOORS)
 def test_imports_go_down(floor: str) -> None:
-    """No module imports one of a floor above its own."""
+    """No module imports one of a higher folder."""
     below = set(FLOORS[: FLOORS.index(floor) + 1])
     paths = sorted((ROOT / floor).rglob("*.py")) or [ROOT / f"{floor}.py"]
     if floor == "__init__":
@@ -37,7 +37,7 @@ def test_imports_go_down(floor: str) -> None:
 
 
 def test_every_module_has_a_floor() -> None:
-    """There is nothing beside the floors."""
+    """There are no other folders."""
     found = {
         path.name.removesuffix(".py")
         for path in ROOT.iterdir()

@@ -1,4 +1,4 @@
-"""The load, end to end: the real connector over real HTTP, into the embedded server, counted with SQL."""
+"""Whole loads: the real connector over real HTTP, with the embedded server; rows are counted with SQL."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.cs
 
 
 class Sessions:
-    """Opens sessions with the shared server; loads that succeed one after the other have the same two."""
+    """Opens sessions with the shared server. Successful loads one after the other share two sessions."""
 
     def __init__(self, opened: Any) -> None:
         self._opened = opened
@@ -82,7 +82,7 @@ def count(connection: Any, statement: str) -> int:
 
 
 WIDE = f"1,{'x' * 197}\n"
-"""A row of 200 bytes: a few thousand fill the block of a file whose rows decide the types of its columns."""
+"""A row of 200 bytes: a few thousand rows fill the first block of a file, which decides the types of its columns."""
 
 
 def write(path: Path, text: str) -> Path:
@@ -100,7 +100,7 @@ def test_the_sample_is_in_the_table_row_by_row(sessions: Any, connection: Any, t
 
 
 def test_quoted_names_and_hostile_files(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """Names that need quotes and hostile files are loaded."""
+    """Names that need quotes, and files with unusual contents, are loaded."""
     header = 'select,two words,größe,"a ""quoted"" one"\n'
     paths = [
         write(tmp_path / "it's; DROP\n'x'.csv", header + '1,"x, y\nz",2.5,a\n2,w,3,b\n'),
@@ -114,7 +114,7 @@ def test_quoted_names_and_hostile_files(sessions: Any, connection: Any, tmp_path
 
 
 def test_server_error_names_file_and_line(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """An error of the server names the user's file and line and nothing is loaded."""
+    """An error of the server has the user's file and line, and nothing is loaded."""
     connection.cursor().execute("CREATE TABLE refusing (a INT, b VARCHAR)")
     good, bad = write(tmp_path / "good.csv", "a,b\n1,x\n"), write(tmp_path / "it's bad.csv", "a,b\n1,x\n2,y\noops,z\n")
     with pytest.raises(LoadError, match=r"copying into refusing failed: .*it's bad.csv:4: .*oops"):
@@ -150,7 +150,7 @@ def test_json_lines_are_checked_and_loaded_by_name(
 
 @pytest.fixture
 def copy_bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, dict[str, Any]]]:
-    """What goes into it: for each bar of COPY, the rows that are expected in all, and its other arguments."""
+    """The expected rows and the other arguments of each bar of COPY."""
     bars: list[tuple[int | None, dict[str, Any]]] = []
     begin = SnowflakeProgress.start_copy_operation
 
@@ -163,20 +163,20 @@ def copy_bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, dict[st
 
 
 def test_single_file_expects_its_checked_rows(sessions: Any, tmp_path: Path, copy_bars: list[Any]) -> None:
-    """A single file has its checked rows for what is expected and no measure."""
+    """A single file has its checked rows as the expected number, and no measured speed."""
     path = write(tmp_path / "one.csv", "a\n1\n2\n")
     summary = load(sessions, tmp_path, [path], "one_file")
     assert copy_bars == [(2, {"measured": False})]
     assert (summary.loaded, summary.copied.strategy) == (2, "one statement")
     load(sessions, tmp_path, [path], "one_file", quality=False)
-    assert copy_bars[1:] == [(None, {"measured": False})]  # nobody has counted
+    assert copy_bars[1:] == [(None, {"measured": False})]  # the rows were not counted
 
 
 @pytest.mark.slow
 def test_parquet_has_the_rows_of_its_footers(
     sessions: Any, connection: Any, tmp_path: Path, copy_bars: list[Any]
 ) -> None:
-    """Parquet is loaded by name with the rows of its footers."""
+    """Parquet is loaded by names, with the number of rows of its footers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -224,7 +224,7 @@ def test_staged_files_are_kept_or_purged_as_asked(keep: Any, sessions: Any, conn
     assert (said in summarize("t", summary)) == (keep == "always")
     assert count(connection, f"SELECT count(*) FROM kept_{keep}") == 1
     for name in after:
-        connection.cursor().execute(f"DROP STAGE {name}")  # other tests look whether loads leave any
+        connection.cursor().execute(f"DROP STAGE {name}")  # other tests check whether loads leave any
 
 
 @pytest.mark.slow
@@ -249,7 +249,7 @@ def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any,
 
 @pytest.mark.parametrize("failing", ["QC rows", "Compression", "Upload", "COPY"])
 def test_bar_that_failed_is_told(failing: str, sessions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar of the phase that failed has failed, and Files with it: those of the others are over or called off."""
+    """The bar of the failed phase fails, and so does Files; the other bars have ended or are cancelled."""
 
     def refuse(*_: object, **__: object) -> None:
         raise LoadError("no")
@@ -288,10 +288,10 @@ def noise(rows: int) -> str:
 
 @pytest.mark.slow
 def test_bars_are_true_of_what_is_to_come(sessions: Any, tmp_path: Path) -> None:
-    """Bytes go by file, not by name, and a total is mended as soon as more is known.
+    """Bytes are counted by file, not by name, and a total is corrected as soon as more is known.
 
-    No bar is beyond its total, none shows 99 % but where 95 % is done, and the last look at each is its total: with links,
-    with packed files, and with files that compress well or badly, in either order.
+    No bar exceeds its total, none shows 99 % before 95 % are done, and the last state of each is its total: with links, with
+    compressed files, and with files that compress well or badly, in either order.
     """
     rows = noise(20_000)
     plain = write(tmp_path / "plain.csv", "a,b\n" + rows)
@@ -330,7 +330,7 @@ def test_columns_of_an_existing_table_go_by_name(sessions: Any, connection: Any,
 
 
 def test_foreign_header_is_refused_first(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """A header that does not go with the table is refused before anything is loaded."""
+    """A header that does not match the table is refused before anything is loaded."""
     connection.cursor().execute("""CREATE TABLE needs (a INT NOT NULL, b INT)""")
     for header, reason in {
         "a,z": "needs has no column z: it has A, B",
@@ -362,9 +362,9 @@ def test_identifiers_of_any_length_keep_every_digit(sessions: Any, connection: A
 
 
 def test_later_row_widens_the_column(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """A later row that needs a wider type widens the column of all."""
+    """A later row that needs a wider type widens the column for all rows."""
     whole = write(tmp_path / "whole.csv", "a,b\n" + WIDE * 500)
-    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # beyond the block that decides
+    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # after the block that decides the types
     summary = load(sessions, tmp_path, [whole, mixed], "widened")
     assert summary.loaded == summary.rows == 6_501
     assert count(connection, "SELECT count(*) FROM widened WHERE a = 2.5") == 1
@@ -373,12 +373,12 @@ def test_later_row_widens_the_column(sessions: Any, connection: Any, tmp_path: P
 
 
 def test_later_text_makes_text_of_the_column(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """A later row that is no number makes text of the column.
+    """A later row that is no number turns the column into text.
 
-    COPY never sees a value that the table has no room for: whatever has been checked by then.
+    COPY never gets a value that does not fit the table, however much has been checked by then.
     """
     whole = write(tmp_path / "whole.csv", "a,b\n" + WIDE * 500)
-    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "x,y\n")  # beyond the block that decides
+    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "x,y\n")  # after the block that decides the types
     assert load(sessions, tmp_path, [whole, mixed, write(tmp_path / "last.csv", "a,b\n2,x\n")], "texts").loaded == 6_502
     assert count(connection, "SELECT count(*) FROM texts WHERE a = '1'") == 6_500
     assert count(connection, "SELECT count(*) FROM texts WHERE a IN ('x', '2')") == 2
@@ -387,16 +387,16 @@ def test_later_text_makes_text_of_the_column(sessions: Any, connection: Any, tmp
 def test_early_widening_widens_the_table(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A type that is widened before the copying begins widens the table too."""
+    """A type that is widened before COPY begins widens the table too."""
     start = ThreadGroup.start
 
     def in_turn(group: ThreadGroup, name: str, work: Any) -> None:
         start(group, name, work)
-        if name == "QC":  # the order that chance gives when the check is quick
+        if name == "QC":  # the order in which a quick check may happen to finish
             group._threads[-1].join()
 
     monkeypatch.setattr(ThreadGroup, "start", in_turn)
-    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # beyond the block that decides
+    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # after the block that decides the types
     assert load(sessions, tmp_path, [mixed], "early").loaded == 6_001
     assert (Session(connection).columns("early") or [None])[0] == Column("A", "NUMBER(38,1)")
     assert count(connection, "SELECT count(*) FROM early WHERE a = 2.5") == 1
@@ -408,7 +408,7 @@ def tables(connection: Any) -> list[str]:
 
 
 def test_late_bad_rows_leave_the_table(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """Bad rows found after other files were copied leave the table as it was."""
+    """Bad rows that are found after other files were copied leave the table unchanged."""
     connection.cursor().execute("CREATE TABLE ledger (a INT, b VARCHAR)")
     connection.cursor().execute("INSERT INTO ledger VALUES (7, 'x')")
     first = write(tmp_path / "first.csv", "a,b\n1,x\n")
@@ -419,7 +419,7 @@ def test_late_bad_rows_leave_the_table(sessions: Any, connection: Any, tmp_path:
 
 
 def test_bad_rows_leave_no_table(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """Bad rows stop the load by file and line, and leave no table."""
+    """Bad rows stop the load, are reported by file and line, and leave no table."""
     rows = "".join(f"{n},x\n" for n in range(50))
     path = write(tmp_path / "bad.csv", 'a,b\n0,"two\nlines"\n\n' + rows + '7,"y"z\n5\n')
     with pytest.raises(BadData, match=r"bad.csv:55: b: 'z' stands behind .*\n.*bad.csv:56: 1 column, but 2"):
@@ -440,7 +440,7 @@ def test_copy_after_the_rollback_loads_nothing(sessions: Any, connection: Any, t
         staging.put(path, "late.csv", Uploads(progress.add_task("Upload"), staging.source))
         with pytest.raises(KeyboardInterrupt), loading.table("late", [Column("a")], staging, new=False) as table:
             raise KeyboardInterrupt
-        with ThreadPoolExecutor() as pool:  # the copying thread, which had looked just before
+        with ThreadPoolExecutor() as pool:  # the copying thread, which has just checked
             batch = [Staged(path.name, 1)]
             sql = statement(table, staging.name, batch, FORMATS["csv"])
             late = pool.submit(loading.copy, sql, batch, CopyWatch(), progress.add_task("COPY"), {})
@@ -453,7 +453,7 @@ def test_copy_after_the_rollback_loads_nothing(sessions: Any, connection: Any, t
 def test_copy_keeps_its_row_between_statements(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """COPY has one bar for all statements, which says what is awaited while none runs."""
+    """COPY has one bar for all statements. While none runs, it says what COPY waits for."""
     paths = [write(tmp_path / f"{n}.csv", "a\n" + "1\n" * (n + 1)) for n in range(3)]
     bars: list[Any] = []
     seen: list[tuple[int, str | None]] = []
@@ -471,7 +471,9 @@ def test_copy_keeps_its_row_between_statements(
         return copy(*arguments)
 
     def uploaded(staging: Any, path: Path, name: str, *more: Any) -> None:
-        before = sum(range(int(Path(name).stem) + 1))  # rows of the files before: this one goes when they are copied
+        before = sum(
+            range(int(Path(name).stem) + 1)
+        )  # rows of the earlier files: this one is sent after they are copied
         deadline = time.monotonic() + 30
         while before and not (bars and shown(bars[0]) == (before, "waiting for files")):
             assert time.monotonic() < deadline
@@ -496,7 +498,7 @@ def test_an_existing_table_decides_the_types(sessions: Any, connection: Any, tmp
 
 
 def test_number_widens_and_code_stays_text(tmp_path: Path) -> None:
-    """A whole number widens to a decimal one and a code stays text."""
+    """Integers widen to decimals, and codes stay text."""
     columns = [Column("a"), Column("b")]
     check(write(tmp_path / "one.csv", "a,b\n1,007\n2,010\n"), columns, lambda rows: None)
     report = check(write(tmp_path / "two.csv", "a,b\n1.5,011\n"), columns, lambda rows: None)
@@ -523,7 +525,7 @@ def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **environ})
 
 
-# Lines, and often enough that a bar of some milliseconds has one.
+# Lines, at a short interval, so that a bar of some milliseconds has one.
 SHOWN = {"PROGRESSKIT_RENDERER": "plain", "PROGRESSKIT_INTERVAL": "0.001", "PROGRESSKIT_BUDGET": "1"}
 
 
@@ -548,7 +550,7 @@ def test_a_load_goes_to_the_connection_of_that_name(connecting_command: Any, tmp
 def test_validation_loads_nothing(
     connection: Any, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Validation checks against the table and loads nothing."""
+    """Validation checks the files against the table, and loads nothing."""
     bars: list[Any] = []
     begin = SnowflakeProgress.phase
 
@@ -596,7 +598,7 @@ def test_quiet_and_no_progress(named_connection: dict[str, str], command: Any, t
 
 
 def test_refusal_is_quoted(command: Any, tmp_path: Path) -> None:
-    """A server that refuses is quoted and leaves nothing."""
+    """The error of a server that refuses is quoted, and the load leaves nothing."""
     path = write(tmp_path / "one.csv", "a,b\n1,x\n")
     done = command(path, "--table", "no_such_schema.t")
     assert done.status == 1
@@ -626,7 +628,7 @@ def test_bars_says_how_many_rows_a_load_takes(mode: list[str], rows: int, capsys
 
 
 def test_unknown_mode_is_refused() -> None:
-    """An unknown mode is refused with those that exist."""
+    """An unknown mode is refused, and the message lists the modes."""
     with pytest.raises(ValueError, match="give one of normal, skip-qc, validate-only, analyze-only"):
         SnowflakeProgress("quick")
 
@@ -653,11 +655,11 @@ def test_every_renderer_carries_the_load_into_a_file(
     assert "\x1b" not in done.stderr
 
 
-END = b"\x1b[?2026l"  # what each frame ends with
+END = b"\x1b[?2026l"  # the end of each frame
 
 
 def read(fd: int) -> bytes:
-    """Read from a pty; nothing at its end, for which Linux has an error."""
+    """Read from a pty. Return nothing at its end, where Linux raises an error."""
     try:
         return os.read(fd, 65536)
     except OSError:
@@ -687,7 +689,7 @@ Loading.publish = counted
 
 
 def bars_of(rows: list[str]) -> list[str]:
-    """Return the phases whose bars stand in `rows`, from the top, each as often as it stands there."""
+    """Return the phases whose bars are in `rows`, from the top, with repetitions."""
     return [name for row in rows for name in FIVE if row.strip(" ✓·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏").startswith(name)]
 
 
@@ -704,7 +706,7 @@ def test_make_load_shows_five_bars(tmp_path: Path) -> None:
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(root)
-        # Often enough that a statement of some milliseconds has a frame.
+        # A short interval, so that a statement of some milliseconds has a frame.
         more = {
             "TERM": "xterm",
             "COLUMNS": "100",
@@ -740,11 +742,11 @@ def test_make_load_shows_five_bars(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
 def test_five_bars_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
-    """Five bars stand at their own rows in a real terminal."""
+    """In a real terminal, five bars are at their own rows."""
     if renderer != "ansi":
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
-    months = [1] * 6 + [7] * 2  # the check of the long ones goes on while the short ones are uploaded and copied
+    months = [1] * 6 + [7] * 2  # the long files are still checked while the short ones are uploaded and copied
     paths = [write(tmp_path / f"part-{n}.csv", f"{head}\n{body * size}") for n, size in enumerate(months)]
     arguments = [*map(str, paths), "--table", "t", "--embedded", "--null", "NA", "--pace", "3MB"]
     pid, fd, screen = in_a_pty(arguments, renderer)
@@ -760,7 +762,7 @@ def test_five_bars_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
             assert found == sorted(set(found), key=FIVE.index), "\n".join(screen.display)
             seen |= set(found)
             most = max(most, len(found))
-    stream.feed(waiting)  # what follows the last frame is the command's own summary
+    stream.feed(waiting)  # the command's own summary follows the last frame
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, screen.display
     os.close(fd)
     assert seen == set(FIVE)
@@ -772,7 +774,7 @@ def test_five_bars_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", ["plain", "none"])
 def test_appending_renderers_in_a_terminal(renderer: str, named_connection: dict[str, str], new_table: str) -> None:
-    """Renderers that append carry the load in a terminal too."""
+    """Renderers that append lines show the load in a terminal too."""
     arguments = [str(FLIGHTS[0]), "--table", new_table, "--connection", "local", "--null", "NA"]
     pid, fd, _ = in_a_pty(arguments, renderer, **named_connection)
     sent = b""
@@ -787,7 +789,7 @@ def test_appending_renderers_in_a_terminal(renderer: str, named_connection: dict
 
 @pytest.mark.slow
 def test_ctrl_c_does_not_wait_for_an_upload(tmp_path: Path) -> None:
-    """Ctrl-C in a long upload does not wait for its end."""
+    """Ctrl-C during a long upload does not wait for its end."""
     path = tmp_path / "large.csv.gz"
     noise = random.Random(3)
     with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""What is loaded, exactly: files and options of every kind, with the content of the table; and what is refused, in one sentence."""
+"""Files and options of every kind: the exact content of the table, or a refusal in one sentence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def rows_of(cursor: Any, table: str) -> Rows:
-    """Return the rows of a table, in an order of their own."""
+    """Return the rows of a table, sorted."""
     found: Rows = cursor.execute(f"SELECT * FROM {table}").fetchall()
     return sorted(found, key=repr)
 
@@ -58,7 +58,7 @@ def zstd(content: bytes) -> bytes:
     return bytes(pyarrow.Codec("zstd").compress(content))
 
 
-# How files are written
+# Dialects
 
 FOUND: dict[str, tuple[bytes, Rows]] = {
     "comma": (b"k,v\ncomma,a;b\n", [("a;b",)]),
@@ -89,12 +89,12 @@ FOUND: dict[str, tuple[bytes, Rows]] = {
     "zstd.zst": (zstd(b"k,v\nzstd.zst,x\n"), [("x",)]),
     "packed": (gzip.compress("k;v\npacked;é\n".encode("utf-16")), [("é",)]),
 }
-"""Name -> bytes of a file with the columns k and v, whose k is its name, and its v in the table."""
+"""Name -> the bytes of a file with the columns k and v, where k is the name, and the value of v in the table."""
 
 
 @pytest.mark.slow
 def test_dialects_are_found(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Each file of a load is read as it is written, and the summary says what was not plain."""
+    """Each file of a load is read in its own dialect, and the summary names unusual ones."""
     for name, (content, _) in FOUND.items():
         write(tmp_path / name, content)
     paths = [tmp_path / name for name in FOUND]
@@ -151,7 +151,7 @@ RARER = {
     "case", [pytest.param(one, marks=pytest.mark.slow) if one in RARER else one for one in OPTIONS]
 )
 def test_dialects_as_given(case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """The table has what the file means by the options that are given."""
+    """The table has the values that the file has by the given options."""
     content, options, rows = OPTIONS[case]
     done = command(write(tmp_path / "f.csv", content), "--table", new_table, "--all-text", *options)
     assert (done.status, rows_of(cursor, new_table)) == (0, sorted(rows, key=repr)), done.err
@@ -179,7 +179,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_files(case: str, command: Any, tmp_path: Path) -> None:
-    """A file that may mean two things, or nothing, is refused in one sentence with the status 1."""
+    """An ambiguous or meaningless file is refused in one sentence, with the status 1."""
     content, words = REFUSED[case]
     done = command(write(tmp_path / "f.csv", content), "--analyze-only")
     assert (done.status, done.out) == (1, "")
@@ -188,7 +188,7 @@ def test_refused_files(case: str, command: Any, tmp_path: Path) -> None:
 
 
 def test_nothing_of_a_load_with_a_refused_file(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Where one file of several is refused, nothing is loaded, and there is no table."""
+    """If one of several files is refused, nothing is loaded, and no table is made."""
     good = write(tmp_path / "good.csv", "a,b\n1,x\n")
     for case in ("unclosed", "latin-1", "truncated"):
         content, words = REFUSED[case]
@@ -202,7 +202,7 @@ BAD_ROWS = b'a,b\n1,x\n2,"y"z\n3\n4,w\rv\n5,x,y\n"6",x\n'
 
 
 def test_bad_rows_are_told_by_line_and_column(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Rows that are none stop the load, by their lines; as many as are allowed are left out."""
+    """Invalid rows stop the load and are reported by line; up to the allowed number are left out."""
     path = write(tmp_path / "f.csv", BAD_ROWS)
     done = command(path, "--table", new_table)
     assert done.status == 1
@@ -219,7 +219,7 @@ def test_bad_rows_are_told_by_line_and_column(command: Any, cursor: Any, new_tab
 
 
 def test_files_once(command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wildcard in quotes names files, - is standard input, and a file is loaded once, whatever its names are."""
+    """A quoted wildcard names files, - is standard input, and a file is loaded once, also by several names."""
     for number in range(3):
         write(tmp_path / f"part-{number}.csv", f"a\n{number}\n")
     (tmp_path / "link.csv").symlink_to(tmp_path / "part-1.csv")
@@ -261,7 +261,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("case", MISTAKES)
 def test_mistakes_on_the_command_line(case: str, command: Any, tmp_path: Path) -> None:
-    """A mistake on the command line is told with what is allowed, and ends with the status 2 before anything is asked."""
+    """A mistake on the command line is reported with the allowed values, and the command ends with the status 2 before it
+    connects."""
     (name, *options), words = MISTAKES[case]
     for file in ("a.csv", "a.parquet"):
         write(tmp_path / file, "a\n1\n")
@@ -309,13 +310,13 @@ def test_types_hold_every_value(command: Any, cursor: Any, new_table: str, tmp_p
 
 
 def test_a_plus_sign(command: Any, new_table: str, tmp_path: Path) -> None:
-    """A plus sign among negative numbers is none of a telephone number's, and no column is said to be text for it."""
+    """A plus sign among negative numbers is not that of a telephone number, and makes no column text."""
     done = command(write(tmp_path / "f.csv", "a\n+5\n-3\n"), "--table", new_table)
     assert (done.status, "is text" in done.out) == (0, False), done.out
 
 
 def test_types_by_hand(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """--type has the last word, over --types and --all-text; a value that does not fit is bad, a column that is not there refused."""
+    """--type goes before --types and --all-text. A value that does not fit is bad, and an unknown column is refused."""
     path = write(tmp_path / "f.csv", 'Id,"b=c",d\n1,007,2.5\n')
     types = write(tmp_path / "types", '# by hand\n\n ID = VARCHAR\n"b=c"=NUMBER(5)\nd=FLOAT\n')
     done = command(path, "--table", new_table, "--types", types, "--type", "id=NUMBER(4,1)", "--all-text")
@@ -331,7 +332,7 @@ def test_types_by_hand(command: Any, cursor: Any, new_table: str, tmp_path: Path
 
 
 def test_unchecked_rows_keep_their_values(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """With --skip-qc no guess changes a value: what has no type is text, and the summary says so."""
+    """With --skip-qc no guess changes a value: columns without a given type are text, and the summary says so."""
     path = write(tmp_path / "f.csv", VALUES)
     done = command(path, "--table", new_table, "--skip-qc", "--type", "id=INT")
     assert "columns are VARCHAR, since nobody has checked the rows" in done.out
@@ -343,7 +344,7 @@ NAMES = ['"lower case, a.b, it\'s ""x"""', "select", "größe"]
 
 
 def test_names_of_tables(command: Any, cursor: Any, tmp_path: Path) -> None:
-    """--table takes SQL's own quoting: dots, quotes, lower case, words of SQL's."""
+    """--table accepts SQL's quoting: dots, quotes, lower case, reserved words."""
     path = write(tmp_path / "f.csv", "a\n1\n")
     for name in NAMES:
         done = command(path, "--table", f"embedded.public.{name}")
@@ -357,7 +358,7 @@ PARTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @given(st.lists(PARTS, min_size=1, max_size=3))
 def test_quoted_parts_are_kept(parts: list[str]) -> None:
-    """Names in quotes are taken as they are, whatever they hold, and another name beside them keeps database and schema."""
+    """Quoted names are used unchanged, with any characters, and a further name beside them keeps database and schema."""
     written = [quoted(part) for part in parts]
     name = ".".join(written)
     assert parts_of(name) == written
@@ -366,16 +367,16 @@ def test_quoted_parts_are_kept(parts: list[str]) -> None:
 
 
 def test_blanks_around_names_are_not_theirs() -> None:
-    """Blanks around a name without quotes are left out, those in quotes stay."""
+    """Blanks around an unquoted name are removed; those within quotes stay."""
     assert parts_of(" raw . my table ") == ["raw", '"my table"']
     assert parts_of('" a "." "') == ['" a "', '" "']
 
 
-# Again
+# Repeated loads
 
 
 def test_if_exists(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """The same command appends again and says so; replace takes the rows' place in one transaction; fail loads nothing."""
+    """The same command appends again, and says so; `replace` replaces the rows in one transaction; `fail` loads nothing."""
     path, other = write(tmp_path / "f.csv", "a\n1\n"), write(tmp_path / "g.csv", "a\n2\n")
     into = ("--table", new_table)
     assert "run again, this appends the rows once more" in command(path, *into).out
@@ -384,7 +385,7 @@ def test_if_exists(command: Any, cursor: Any, new_table: str, tmp_path: Path) ->
     done = command(other, *into, "--if-exists", "fail")
     assert (done.status, f"there is a table {new_table} already" in done.err) == (1, True)
     assert command(write(tmp_path / "bad.csv", "a\nx\n"), *into, "--if-exists", "replace").status == 1
-    # COPY refuses what nobody has checked, after the rows are deleted.
+    # COPY rejects an unchecked row after the rows were deleted.
     assert command(tmp_path / "bad.csv", *into, "--if-exists", "replace", "--skip-qc").status == 1
     assert rows_of(cursor, new_table) == [(1,), (1,)]
     done = command(other, *into, "--if-exists", "replace")
@@ -394,7 +395,8 @@ def test_if_exists(command: Any, cursor: Any, new_table: str, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_skip_loaded(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A table remembers, in its own schema, what it has got by content: under another name too, packed too, and no load that failed."""
+    """The ledger in a table's schema knows loaded contents, also under another name or compressed, but not those of failed
+    loads."""
     cursor.execute(f"CREATE SCHEMA S_{new_table}")
     table = f"s_{new_table}.t"
     into = ("--table", table, "--skip-loaded")
@@ -418,7 +420,7 @@ def test_skip_loaded(command: Any, cursor: Any, new_table: str, tmp_path: Path) 
     assert command(path, *into, "--if-exists", "replace").status == 0
     assert (rows_of(cursor, table), cursor.execute(ledger).fetchall()) == ([(1,)], [("T", str(path), 1)])
     cursor.execute(f"DROP TABLE {table}")
-    assert command(path, *into).status == 0  # a table that is gone has got nothing
+    assert command(path, *into).status == 0  # a dropped table has no loaded contents
     assert rows_of(cursor, table) == [(1,)]
 
 
@@ -426,7 +428,7 @@ def test_skip_loaded(command: Any, cursor: Any, new_table: str, tmp_path: Path) 
 
 
 def test_json(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """JSON lines and arrays give the same: by name, numbers as they are written, no member and null alike."""
+    """JSON lines and arrays are loaded alike: by name, numbers as written, and a missing member like null."""
     lines = write(
         tmp_path / "a.jsonl", '\ufeff{"n": 12345678901234567890.10, "orderId": "1"}\r\n\n{"orderId": "2", "n": null}\n'
     )
@@ -455,7 +457,8 @@ def test_json(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_members_that_differ_in_case(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Members whose names differ in case alone are one column where they are to SQL, in one file and in several, or are refused."""
+    """Members whose names differ only in case are one column if SQL treats them as one, in one file and in several; otherwise they
+    are refused."""
     lines = '{"id": 1, "A b": 2}\n' + '{"ID": 2}\n' * 1_000 + '{"Id": 3, "a b": 4}\n'
     done = command(write(tmp_path / "a.json", lines), "--table", new_table)
     assert (done.status, "a.json:1002: it has a b, which is no column" in done.err) == (1, True), done.err
@@ -467,7 +470,7 @@ def test_members_that_differ_in_case(command: Any, cursor: Any, new_table: str, 
     done = command(write(tmp_path / "c.json", '{"id": 1}\n{"id": 1, "Id": 2}\n'), "--table", new_table)
     assert (done.status, "c.json:2: it has two members for the column id" in done.err) == (1, True), done.err
     with JsonReader(write(tmp_path / "d.json", '{"A": 1}\n{"a": 2}\n'), ["a"], exact=frozenset(["a"])) as reader:
-        (chunk,) = reader.chunks()  # the table has A too, which no local server can have
+        (chunk,) = reader.chunks()  # the table has A too, which the local server does not support
     assert ([text.to_pylist() for text in chunk.texts], chunk.bad) == (
         [["2"]],
         {1: "it has A, which is no column: those of a new table are its first 1,000 objects' members"},
@@ -480,7 +483,8 @@ def parquet(path: Path, arrays: list[Any], names: list[str]) -> Path:
 
 
 def test_parquet(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Parquet files go by name, whatever the order; names that differ in case alone, or come twice, are right or refused."""
+    """Parquet files are loaded by names, in any order. Names that differ only in case, or are repeated, are loaded correctly or
+    refused."""
     one = parquet(tmp_path / "a.parquet", [[1], ["x"]], ["id", "two words"])
     other = parquet(tmp_path / "b.parquet", [["y"], [2]], ["two words", "id"])
     done = command(one, other, "--table", new_table)
@@ -504,7 +508,7 @@ def test_parquet(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_large_fields(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A field of 16 MiB is loaded; a byte more is refused by line and column."""
+    """A field of 16 MiB is loaded; one with a byte more is refused by line and column."""
     most = 1 << 24
     path = write(tmp_path / "f.csv", f'a,b\n1,{"x" * 3_000_000}\n2,"{"y" * (most - 1)}\n"\n')
     done = command(path, "--table", new_table)
@@ -525,7 +529,7 @@ def test_large_rows(command: Any, cursor: Any, new_table: str, tmp_path: Path) -
     assert sorted(cursor.execute(f"SELECT {lengths} FROM {new_table}").fetchall()) == [(1,) * 5, (10_000_000,) * 5]
 
 
-# What goes wrong meanwhile
+# Changes and faults during a load
 
 FORM = CanonicalForm(Reading(), [Column("a")])
 
@@ -542,7 +546,7 @@ def replaced(path: Path) -> None:
 
 
 def rewritten(path: Path, content: bytes = b"a\n3\n") -> None:
-    """Change the content alone: size, time and number stay."""
+    """Change only the content: size, time and inode number stay."""
     status = path.stat()
     with path.open("r+b") as file:
         file.write(content)
@@ -550,14 +554,14 @@ def rewritten(path: Path, content: bytes = b"a\n3\n") -> None:
 
 
 def torn(path: Path) -> None:
-    """Change the content alone, to what is no CSV."""
+    """Change only the content, to invalid CSV."""
     rewritten(path, b'a\n"\n')
 
 
 @pytest.mark.parametrize("change", [touched, replaced, rewritten, torn, lambda path: write(path, "a\n1\n2\n"), Path.unlink],
                          ids=["time", "inode", "digest", "torn", "size", "gone"])  # fmt: skip
 def test_file_changes_after_its_check(change: Any, tmp_path: Path) -> None:
-    """A file of another size, time or number than at its check, or of another content, is not packed."""
+    """A file whose size, time, inode number or content has changed since its check is not compressed."""
     path = write(tmp_path / "f.csv", "a\n1\n")
     report = check(path, [Column("a")], lambda rows: None)
     assert FORM.pack(path, tmp_path / "packed", report) == 1
@@ -570,7 +574,7 @@ def test_file_changes_after_its_check(change: Any, tmp_path: Path) -> None:
 def test_file_changes_during_the_load(
     change: Any, command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a file changes between its check and its compression, nothing is loaded, and one sentence says why."""
+    """If a file changes between its check and its compression, nothing is loaded, and one sentence says why."""
     path = write(tmp_path / "f.csv", "a\n1\n")
 
     def changed_behind(*arguments: Any, **more: Any) -> Any:
@@ -590,7 +594,7 @@ def test_file_changes_during_the_load(
 def test_counts_are_held_against_each_other(
     lost: dict[str, Any], command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where COPY has read other rows than were sent, nothing is loaded."""
+    """If COPY has read other rows than were sent, nothing is loaded."""
     copy = Loading.copy
     monkeypatch.setattr(Loading, "copy", lambda *more: [file._replace(**lost) for file in copy(*more)])
     done = command(write(tmp_path / "f.csv", "a\n1\n2\n"), "--table", new_table)
@@ -605,14 +609,14 @@ RETURNING = {
     "signs": (["+1", "-2"], "NUMBER(38,0)"),
     "missing": (["", "x"], "VARCHAR(16777216)"),
 }
-"""Values of two files: by the first alone the column has another type than by both."""
+"""Values of two files, of which the first alone gives the column another type than both."""
 
 
 @pytest.mark.parametrize("case", RETURNING)
 def test_no_file_is_forgotten(
     case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that COPY could not take by the types of that moment is copied once the types are back at the table's."""
+    """A file that COPY could not load by the types at that time is copied when the types equal the table's again."""
     values, kind = RETURNING[case]
     paths = [write(tmp_path / f"{number}.csv", f"k,v\n{number},{one}\n") for number, one in enumerate(values)]
     made, looked = threading.Event(), threading.Event()
@@ -626,7 +630,7 @@ def test_no_file_is_forgotten(
         return called
 
     def in_turn(path: Path, *arguments: Any, **more: Any) -> Any:
-        """Check the first file when the table is decided upon, the second when it was asked whether the first can be copied."""
+        """Check the first file when the table is planned, and the second after the first was found not to be ready for COPY."""
         assert (made if path == paths[0] else looked).wait(60)
         return check(path, *arguments, **more)
 
@@ -642,7 +646,7 @@ def test_no_file_is_forgotten(
 def test_files_are_held_against_each_other(
     command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where COPY has not taken each file just once, nothing is loaded."""
+    """If COPY has not loaded each file exactly once, nothing is loaded."""
     monkeypatch.setattr(Load, "_copy", lambda *more: None)
     done = command(write(tmp_path / "f.csv", "a\n1\n2\n"), "--table", new_table)
     assert (done.status, there(cursor, new_table)) == (1, False)
@@ -650,7 +654,7 @@ def test_files_are_held_against_each_other(
 
 
 def test_packed_rows_are_held_against_checked_ones(tmp_path: Path) -> None:
-    """Where other rows are to be sent than were checked, nothing is sent."""
+    """If other rows would be sent than were checked, nothing is sent."""
     path = write(tmp_path / "f.csv", 'a\n1\n"x"y\n')
     report = check(path, [Column("a")], lambda rows: None)
     report.rows += 1
@@ -659,7 +663,7 @@ def test_packed_rows_are_held_against_checked_ones(tmp_path: Path) -> None:
 
 
 def test_full_disk(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A disk that is full while a file is compressed ends the load in one sentence."""
+    """A full disk during compression ends the load with one sentence."""
     noise = random.Random(5)
     path = write(tmp_path / "f.csv", "a\n" + "".join(f"{noise.randbytes(64).hex()}\n" for _ in range(20_000)))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -674,10 +678,10 @@ def test_full_disk(command: Any, cursor: Any, new_table: str, tmp_path: Path) ->
 
 
 def test_no_permission(command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that may not be read is told by name."""
+    """A file without read permission is reported by name."""
     path = write(tmp_path / "f.csv", "a\n1\n")
     path.chmod(0)
-    if os.access(path, os.R_OK):  # root may read it all the same
+    if os.access(path, os.R_OK):  # root may read it nevertheless
         opened = Path.open
 
         def refused(self: Path, *arguments: Any, **more: Any) -> Any:
@@ -697,7 +701,7 @@ COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; ra
 def test_full_output_after_the_commit(
     named_connection: dict[str, str], cursor: Any, new_table: str, tmp_path: Path
 ) -> None:
-    """Once a load is committed the status is 0, whatever becomes of its summary."""
+    """After the commit the status is 0, even if the summary cannot be written."""
     path = write(tmp_path / "f.csv", "a\n1\n")
     arguments = [*COMMAND, str(path), "--table", new_table, "--connection", "local", "--no-progress"]
     with open("/dev/full", "w", encoding="utf-8") as full:
@@ -715,12 +719,12 @@ def test_full_output_after_the_commit(
 
 
 def test_ctrl_c_at_once(tmp_path: Path) -> None:
-    """Ctrl-C in the first moments, before there is a load, ends with one sentence and the status 130."""
+    """Ctrl-C right after the start, before the load, ends the command with one sentence and the status 130."""
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     arguments = [*COMMAND, str(pipe), "--table", "t", "--embedded", "--no-progress"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    # The pipe can be opened once the command reads it.
+    # The pipe can be opened when the command reads it.
     with subprocess.Popen(arguments, **pipes) as process, pipe.open("wb"):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

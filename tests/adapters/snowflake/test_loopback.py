@@ -1,4 +1,4 @@
-"""Nothing that the loader's local server is for leaves loopback: the compiled core of connector 5.x included."""
+"""Loads into the local server stay on loopback, including the compiled core of connector 5.x."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESS = re.compile(r'sin_addr=inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_load_stays_on_loopback(tmp_path: Path) -> None:
-    """A load into the local server connects to nothing but loopback, by the kernel's account."""
+    """A load into the local server connects only to loopback, according to the kernel."""
     (tmp_path / "a.csv").write_text("a,b\n1,x\n", "utf-8")
     traced = tmp_path / "connections"
     spy = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o", str(traced)]

@@ -1,4 +1,4 @@
-"""Files and folders for temporary files of any name: what is on the stage, and that nothing is sent elsewhere."""
+"""Files and temporary folders with any names: the names on the stage, and no connection elsewhere."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ NAMES += [
     "a'; DROP STAGE x;.csv",
     "' @x.csv",
 ]
-# No quote: connector 4.x takes it for the end of the path when it asks for a signed URL.
+# No quote: connector 4.x treats it as the end of the path when it requests a signed URL.
 FOLDERS = ["[1]", "*", "%20", "a?b", "a b", "~", "$x", "#", "{a,b}", "back\\slash", "(a)", "!x"]
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have whatever would go beyond loopback ask a proxy here, the compiled core of 5.x too, and fail where anything does."""
+    """Redirect connections beyond loopback, including those of 5.x's compiled core, to a proxy here, and fail if there are any."""
     asked = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -92,7 +92,7 @@ def listed(cursor: Any, stage: str) -> list[str]:
 
 @pytest.mark.slow
 def test_put_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
-    """put() gives a file its own name on the stage, whatever characters it holds, alone and among others."""
+    """put() gives a file its own name on the stage, with any characters, alone and among others."""
     for name in NAMES:
         (tmp_path / name).write_bytes(b"1,x,\n")
     for name in NAMES[::4]:
@@ -105,7 +105,7 @@ def test_put_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_statement_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
-    """A PUT of one's own, quoted as SQL and as a pattern, does so too; connector 4.x cannot ask for the URL of some."""
+    """So does a PUT of the user's own, quoted as SQL and as a pattern; connector 4.x cannot request the URL of some."""
     names = [name for name in NAMES if "'" not in name]
     for name in names:
         (tmp_path / name).write_bytes(b"1,x,\n")
@@ -118,7 +118,7 @@ def test_statement_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
 def test_temporary_folder(
     server: Any, cursor: Any, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The folder for temporary files may have any name: neither put() nor a load takes it for a pattern."""
+    """The folder for temporary files may have any name: neither put() nor a load treats it as a pattern."""
     folder = tmp_path / name
     folder.mkdir()
     path = tmp_path / "orders.csv"

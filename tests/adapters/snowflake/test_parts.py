@@ -1,4 +1,4 @@
-"""Large files that go in parts to the embedded server's own routes, which accept them as S3 does, under TLS."""
+"""Large files are sent in parts to the embedded server's own routes, which accept them like S3, over TLS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
 
 LARGE = 20_000_000
-"""Bytes of a file that goes in parts."""
+"""Bytes of a file that is sent in parts."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_small_file_goes_whole(s3: Any, storage: Any, tmp_path: Path) -> None:
 @pytest.mark.skipif(not KernelBytes.available(), reason="the kernel does not tell what is acknowledged")
 @pytest.mark.parametrize("resets", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_large_file_goes_in_parts(s3: Any, storage: Any, tmp_path: Path, resets: int) -> None:
-    """A large file goes in parts and is counted to its end."""
+    """A large file is sent in parts, and counted to its end."""
     content = random.Random(1).randbytes(1_000_000) * (LARGE // 1_000_000)
     path = tmp_path / "large.bin"
     path.write_bytes(content)
@@ -75,8 +75,8 @@ def test_large_file_goes_in_parts(s3: Any, storage: Any, tmp_path: Path, resets:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Any:
-    """Objects in parts, and what takes a part of an upload: its number, its part's and its bytes."""
-    # fakesnow has the stand-ins for the connector where it runs: what needs neither is asked here.
+    """Objects in parts, and a function that takes a part: the number of the upload, that of the part, and its bytes."""
+    # fakesnow needs the replacements for the connector: only what needs neither is imported here.
     bucket = Bucket(tmp_path / "bucket", tmp_path / "partial", NoStages())
     objects = FolderInParts(S3(), bucket)
 
@@ -89,7 +89,7 @@ def kept(tmp_path: Path) -> Any:
 
 
 class NoStages:
-    """A catalog that knows no stage."""
+    """A catalog without stages."""
 
     def has(self, stage: Stage) -> bool:
         return False
@@ -99,7 +99,7 @@ class NoStages:
 
 
 def test_parts_in_any_order(kept: Any, tmp_path: Path) -> None:
-    """Parts come in any order, and one that comes a second time replaces the first."""
+    """Parts arrive in any order, and a repeated part replaces the earlier one."""
     objects, accept = kept
     upload = objects.begin()
     for number, content in [(2, b"lo"), (1, b"x"), (1, b"hel")]:
@@ -110,7 +110,7 @@ def test_parts_in_any_order(kept: Any, tmp_path: Path) -> None:
 
 
 def test_upload_given_up(kept: Any, tmp_path: Path) -> None:
-    """An upload that is given up leaves nothing."""
+    """An aborted upload leaves nothing."""
     objects, accept = kept
     upload = objects.begin()
     accept(upload, 1, b"x")
