@@ -1,4 +1,5 @@
-"""Files as people have them: exports of spreadsheets, databases and web services. Each is loaded right, or refused in one sentence."""
+"""Files that people have: exports of spreadsheets, databases and web services. Each is loaded correctly, or refused in one
+sentence."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def tar(content: bytes) -> bytes:
     return b"f.csv".ljust(257, b"\0") + b"ustar\0".ljust(255, b"\0") + content.ljust(512, b"\0")
 
 
-# Each file has the columns k and v, and its own name in k: they are loaded together.
+# Each file has the columns k and v, with its own name in k: they are loaded together.
 READ: dict[str, tuple[bytes, list[str | None]]] = {
     "excel-sep": (b"sep=;\r\nk;v\r\nexcel-sep;1,5\r\n", ["1,5"]),
     "excel-sep-quoted": (b'\xef\xbb\xbf"SEP=,"\r\nk,v\r\nexcel-sep-quoted,a;b\r\n', ["a;b"]),
@@ -70,7 +71,7 @@ READ: dict[str, tuple[bytes, list[str | None]]] = {
 
 
 def test_files_are_read(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Marks, line ends, packings and Excel's own line are read as they are meant."""
+    """Byte order marks, line ends, compressions and Excel's `sep=` line are read as intended."""
     for name, (content, _) in READ.items():
         (tmp_path / name).write_bytes(content)
     done = command(*(tmp_path / name for name in READ), "--table", new_table, "--format", "csv", "--all-text")
@@ -92,7 +93,7 @@ def columns_of(cursor: Any, table: str) -> dict[str, tuple[str, list[Any]]]:
 
 
 TEXT = "VARCHAR(16777216)"
-# Column -> the two values in the file, and its type; None: the values are texts, as they stand there.
+# Column -> the two values in the file, and its type; None: the values stay texts.
 COLUMNS: dict[str, tuple[tuple[str, str], str | None]] = {
     "ID": (("1", "2"), "NUMBER(38,0)"),
     "german": (("1,5", "2.000,50"), None),
@@ -129,7 +130,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], str | None]] = {
 
 
 def test_values_are_kept(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Numbers and dates of other conventions stay the texts that they are, and what is a number has all its digits."""
+    """Numbers and dates of other conventions stay unchanged texts, and numbers keep all digits."""
     rows = ["\t".join(values) for values in zip(*(values for values, _ in COLUMNS.values()), strict=True)]
     (tmp_path / "f.tsv").write_text("\n".join(["\t".join(COLUMNS), *rows, ""]))
     done = command(tmp_path / "f.tsv", "--table", new_table)
@@ -160,7 +161,7 @@ DATABASES: dict[str, tuple[bytes, list[str], list[tuple[Any, ...]]]] = {
     "case", ["postgresql", *(pytest.param(one, marks=pytest.mark.slow) for one in ("mysql", "hive"))]
 )
 def test_exports_of_databases(case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """What PostgreSQL's COPY, MySQL's OUTFILE and Hive write is read by the options that say how."""
+    """The formats of PostgreSQL's COPY, MySQL's OUTFILE and Hive are read with the options for them."""
     content, options, rows = DATABASES[case]
     (tmp_path / "f.txt").write_bytes(content)
     done = command(tmp_path / "f.txt", "--table", new_table, "--no-header", "--all-text", *options)
@@ -239,7 +240,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
-    """What is no CSV, is damaged, or may mean two things is refused in one sentence that says what to do."""
+    """A file that is no CSV, damaged, or ambiguous is refused in one sentence that says what to do."""
     content, options, words = REFUSED[case]
     (tmp_path / "f.csv").write_bytes(content)
     done = command(tmp_path / "f.csv", "--analyze-only", *options)
@@ -254,12 +255,12 @@ def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
         (b"2019,t\n5,x\n", True),
         (b"id,2019\n5,6\n", False),  # a table by years
         (b"id,2024-01-01\nx,6\n", False),
-        (b"0,1,2\n3,4,5\n", False),  # as pandas numbers columns
+        (b"0,1,2\n3,4,5\n", False),  # pandas numbers columns like this
         (b"id,t\n--,\n1,x\n", False),
     ],
 )
 def test_row_for_a_header_is_said(content: bytes, is_said: bool, command: Any, tmp_path: Path) -> None:
-    """Where each name above numbers is a number too, the row that may be missing is told."""
+    """If each name above numbers is a number too, a note names the row that may be missing."""
     (tmp_path / "f.csv").write_bytes(content)
     done = command(tmp_path / "f.csv", "--analyze-only")
     assert (done.status, "where that is a row, it is missing, and --no-header loads it" in done.out) == (0, is_said)
@@ -274,7 +275,7 @@ ONE_COLUMN = {
 
 @pytest.mark.slow
 def test_blanks_within_values(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A file of one column may have blanks in its values: only where they could split all lines alike it is refused."""
+    """A file of one column may have blanks in its values; it is refused only if they could split all lines alike."""
     for content, values in ONE_COLUMN.values():
         (tmp_path / "f.csv").write_bytes(content)
         done = command(tmp_path / "f.csv", "--table", new_table, "--if-exists", "append")
@@ -299,7 +300,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_rows_are_bad(case: str, command: Any, tmp_path: Path) -> None:
-    """A row of another width is told with its line, and never shifted into other columns."""
+    """A row of another width is reported with its line, and never shifted into other columns."""
     content, words = BAD[case]
     (tmp_path / "f.csv").write_bytes(content)
     done = command(tmp_path / "f.csv", "--analyze-only")
@@ -308,7 +309,7 @@ def test_rows_are_bad(case: str, command: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_columns(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Four thousand columns are four thousand columns."""
+    """A file of four thousand columns is loaded."""
     (tmp_path / "f.csv").write_text(",".join(f"c{n}" for n in range(4_000)) + "\n" + ",".join(map(str, range(4_000))))
     assert command(tmp_path / "f.csv", "--table", new_table).status == 0
     assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [tuple(range(4_000))]
@@ -337,7 +338,7 @@ MEMBERS: dict[str, tuple[str, str, Any]] = {
 
 
 def test_members_are_kept(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Members of JSON objects keep their digits, their texts, and what is nested in them."""
+    """Members of JSON objects keep their digits, texts and nested values."""
     row = ", ".join(f"{json.dumps(name)}: {text}" for name, (text, _, _) in MEMBERS.items())
     (tmp_path / "f.json").write_text(f"[{{{row}}}]")
     done = command(tmp_path / "f.json", "--table", new_table)
@@ -363,7 +364,7 @@ NO_OBJECTS = {
 
 
 def test_nested_json(tmp_path: Path) -> None:
-    """An object that can be read, but is nested too deeply to be written again, is a bad row and no fault of ours."""
+    """An object that can be read, but is nested too deeply to be written, is a bad row, and not an internal error."""
     (tmp_path / "f.json").write_bytes(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}\n")
     report = check(tmp_path / "f.json", [Column("a")], lambda rows: None, reading=Reading("json"))
     assert report.bad == {1: "it is nested more deeply than can be written"}
@@ -379,7 +380,7 @@ BAD_OBJECTS = b"""{"a": "x", "b": 1}
 
 
 def test_bad_objects(tmp_path: Path) -> None:
-    """Each row that cannot be taken is told by its line, and those around it are."""
+    """Each row that cannot be loaded is reported by its line, and the rows around it are loaded."""
     (tmp_path / "f.json").write_bytes(BAD_OBJECTS)
     report = check(tmp_path / "f.json", [Column("a"), Column("b")], lambda rows: None, reading=Reading("json"))
     assert report.rows == 2
@@ -393,7 +394,7 @@ def test_bad_objects(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", NO_OBJECTS)
 def test_json_is_refused(case: str, command: Any, tmp_path: Path) -> None:
-    """What is no JSON object is refused by its line."""
+    """A line that is no JSON object is refused by its number."""
     content, words = NO_OBJECTS[case]
     (tmp_path / "f.json").write_bytes(content)
     done = command(tmp_path / "f.json", "--analyze-only")
@@ -428,7 +429,7 @@ TYPED: dict[str, tuple[Any, str, Any]] = {
 
 
 def test_parquet_is_kept(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Each type of a Parquet file comes to the SQL type that holds all its values."""
+    """Each type of a Parquet file becomes the SQL type that holds all its values."""
     table = pyarrow.table({name: array for name, (array, _, _) in TYPED.items()})
     pyarrow.parquet.write_table(table, tmp_path / "f.parquet")
     done = command(tmp_path / "f.parquet", "--table", new_table)
@@ -441,7 +442,7 @@ def test_parquet_is_kept(command: Any, cursor: Any, new_table: str, tmp_path: Pa
 
 
 def test_parquet_is_refused(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A type, a footer or a moment that would lose something is refused, and nothing is loaded."""
+    """A type, a footer or a timestamp that would lose something is refused, and nothing is loaded."""
     path = tmp_path / "f.parquet"
     for array, words in (
         (pyarrow.array([Decimal("1" * 60)], pyarrow.decimal256(76, 0)), "whose values no SQL type holds exactly"),
@@ -449,7 +450,7 @@ def test_parquet_is_refused(command: Any, cursor: Any, new_table: str, tmp_path:
         (pyarrow.array([b"\xff"]).view(pyarrow.string()), "f.parquet: 100144: Invalid UTF8 detected in string"),
         (pyarrow.array([1_704_103_200_123_456_789], pyarrow.timestamp("ns")), "f.parquet"),  # the local server keeps microseconds
     ):  # fmt: skip
-        old = pyarrow.types.is_timestamp(array.type)  # 96 bits, which DuckDB would cut without a word
+        old = pyarrow.types.is_timestamp(array.type)  # 96 bits, which DuckDB would truncate silently
         pyarrow.parquet.write_table(pyarrow.table({"a": array}), path, use_deprecated_int96_timestamps=old)
         done = command(path, "--table", new_table)
         assert (done.status, words in done.err, len(done.err.splitlines())) == (1, True, 1), done.err
@@ -471,12 +472,12 @@ CHANGED = {
     "offset": ("TIMESTAMP_NTZ", pyarrow.array([None, MOMENT], pyarrow.timestamp("us", "UTC")), "which is no TIMESTAMP_NTZ"),
     "number": ("INT", pyarrow.array(["1", "x"]), "'x', which is no NUMBER"),
 }  # fmt: skip
-"""Type of the table -> two values of a Parquet file, of which the second would be changed, and what is said."""
+"""Type of the table -> two values of a Parquet file, of which the second would be changed, and the reason in the message."""
 
 
 @pytest.mark.slow
 def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Values of a Parquet file that a table would round, cut or drop are refused by row; those that it holds are loaded."""
+    """Values of a Parquet file that a table would round, truncate or drop are refused by row; the others are loaded."""
     columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in CHANGED.items())
     cursor.execute(f"CREATE TABLE {new_table} ({columns})")
     arrays = {name: array for name, (_, array, _) in CHANGED.items()}
@@ -514,7 +515,7 @@ NO_JSON = [
 
 
 def test_old_moments_of_parquet(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Moments of 96 bits are loaded beyond the years that nanoseconds reach, and a dollar in a name is a dollar."""
+    """Timestamps of 96 bits are loaded beyond the range of nanoseconds, and a dollar in a name stays a dollar."""
     moments = [datetime.datetime(1500, 1, 1, 1, 2, 3), datetime.datetime(2500, 1, 1), None]
     path = tmp_path / "f.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"$y": moments}), path, use_deprecated_int96_timestamps=True)
@@ -528,7 +529,7 @@ def test_old_moments_of_parquet(command: Any, cursor: Any, new_table: str, tmp_p
 
 
 def test_parquet_out_of_range(tmp_path: Path) -> None:
-    """Days and moments that no table holds are refused by row, nested values that no JSON holds by their type."""
+    """Dates and timestamps that no table holds are refused by row; nested values that JSON cannot hold, by their type."""
     path = tmp_path / "f.parquet"
 
     def refused(words: str, *columns: Column) -> None:
@@ -560,7 +561,7 @@ def test_parquet_out_of_range(tmp_path: Path) -> None:
     refused("has no columns")
     path.write_bytes(gzip.compress(path.read_bytes()))
     refused("is packed with gzip: unpack it")
-    # The type that is given for one column is no leave to round another.
+    # A given type of one column does not allow rounding another column.
     pyarrow.parquet.write_table(pyarrow.table({"a": [1], "b": [2.5]}), path)
     given = Column("a", "FLOAT", given=True)
     refused(
@@ -571,7 +572,7 @@ def test_parquet_out_of_range(tmp_path: Path) -> None:
 
 
 def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """--skip-loaded knows Parquet files too."""
+    """--skip-loaded works for Parquet files too."""
     cursor.execute(f"CREATE SCHEMA P_{new_table}")
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "f.parquet")
     for words in ("1 row of 1 file", "was loaded before"):
@@ -580,11 +581,11 @@ def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_pa
     assert cursor.execute(f"SELECT * FROM p_{new_table}.t").fetchall() == [(1,)]
 
 
-# What a path leads to
+# Paths
 
 
 def test_paths(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """Names with brackets, links and pipes are read; a link to nothing and a folder are mistakes."""
+    """Names with brackets, links and pipes are read; a broken link and a folder are mistakes."""
     (tmp_path / "a[1].csv").write_text("a\n1\n")
     (tmp_path / "link.csv").symlink_to(tmp_path / "a[1].csv")
     (tmp_path / "part-2.csv").write_text("a\n2\n")
@@ -610,7 +611,7 @@ def test_paths(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> Non
 
 
 def test_what_can_be_read_once(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """What a shell's <(...) and its pipes name is loaded, and is told by the name that was given."""
+    """A shell's <(...) and named pipes are loaded, and messages have the given name."""
 
     def piped(content: bytes) -> str:
         reading, writing = os.pipe()
@@ -640,7 +641,7 @@ def test_what_can_be_read_once(command: Any, cursor: Any, new_table: str, tmp_pa
 def test_names_that_cannot_be_printed(
     command: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name of bytes that are no UTF-8, and an output of ASCII alone, cost no summary; a closed standard input is said."""
+    """A file name that is not UTF-8 and an output in ASCII do not prevent the summary; a closed standard input is reported."""
     path = tmp_path / os.fsdecode(b"caf\xe9.csv")
     path.write_bytes(b"a;b\n1;x\n")
     printed = io.BytesIO()

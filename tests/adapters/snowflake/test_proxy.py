@@ -1,4 +1,4 @@
-"""The counting proxy: over real sockets, plain and under TLS, straight and through another proxy."""
+"""The counting proxy, over real sockets: plain and with TLS, directly and through another proxy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sink() -> Iterator[Sink]:
 
 @pytest.fixture(params=["as the kernel acknowledges them", "as they are written"], autouse=True)
 def counted_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each claim holds on systems that do not tell what has been acknowledged, too."""
+    """Each claim also holds on systems that do not report acknowledged bytes."""
     if request.param == "as they are written":
         monkeypatch.setattr(module, "tells_acknowledged", lambda: False)
 
@@ -83,7 +83,7 @@ def counting(proxy: CountingProxy, size: int) -> Iterator[ProxyBytes]:
 
 
 def comes_to(source: ProxyBytes, count: int, within: int = 2) -> None:
-    """Wait until so much has been counted: what is written is counted a moment after it has arrived."""
+    """Wait until `size` bytes are counted, which is a moment after their arrival."""
     sent = source.sent()
     while sent != pytest.approx(count, abs=within):
         assert sent is not None
@@ -94,7 +94,7 @@ def comes_to(source: ProxyBytes, count: int, within: int = 2) -> None:
 
 @contextlib.contextmanager
 def through(sink: Sink, chained: bool) -> Iterator[CountingProxy]:
-    """A proxy to the sink; `chained`: through one that the user has, with a password."""
+    """A proxy to the sink; `chained`: through the user's own proxy, with a password."""
     with contextlib.ExitStack() as stack:
         upstream = None
         if chained:
@@ -111,13 +111,13 @@ def test_a_tunnel_is_counted_as_its_bytes_arrive(sink: Sink, chained: bool) -> N
         with tunnel(proxy, sink.port) as client:
             for megabytes in range(1, 11):
                 send(client, 1)
-                comes_to(source, min(megabytes * MB + 500, 10 * MB), 500)  # what is asked of another proxy counts too
+                comes_to(source, min(megabytes * MB + 500, 10 * MB), 500)  # the request to another proxy counts too
         assert (source.sent(), source.attempts) == (10 * MB, 1)
 
 
 @pytest.mark.parametrize("chained", [False, True])
 def test_count_is_right_under_tls(tmp_path: Path, chained: bool) -> None:
-    """Under TLS the count is right to the frames of its records."""
+    """With TLS the count is exact except for the frames of its records."""
     theirs, ours = contexts(tmp_path)
     server = Sink(theirs)
     with (
@@ -133,7 +133,7 @@ def test_count_is_right_under_tls(tmp_path: Path, chained: bool) -> None:
 
 @pytest.mark.parametrize("chained", [False, True])
 def test_plain_http_is_counted(chained: bool) -> None:
-    """Plain HTTP goes on without what is the proxy's own and is counted."""
+    """Plain HTTP is forwarded without the proxy's own headers, and counted."""
     listening = socket.create_server((HERE, 0))
     port = listening.getsockname()[1]
     heads: list[str] = []
@@ -185,7 +185,7 @@ def test_plain_http_is_counted(chained: bool) -> None:
     ],
 )
 def test_other_hosts_are_refused(first: str, status: int, sentence: str) -> None:
-    """Every host but those of the connection is refused."""
+    """Hosts other than those of the connection are refused."""
     with CountingProxy("account.example") as proxy:
         said = answer(ask(proxy, first))
     assert said.startswith(f"HTTP/1.1 {status} ")
@@ -209,7 +209,7 @@ def test_a_head_without_end_is_refused() -> None:
 
 
 def test_listens_on_loopback_for_its_block() -> None:
-    """It listens on loopback only and no longer than its block."""
+    """The proxy listens on loopback only, and only during its block."""
     with CountingProxy("account.example") as proxy:
         address = proxy._listening.getsockname()
         assert address[0] == "127.0.0.1"
@@ -227,7 +227,7 @@ def test_a_host_that_cannot_be_reached_is_told_as_such() -> None:
 
 
 def test_proxy_credentials_stay_secret(sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
-    """Credentials of the user's own proxy are in no answer, error or log."""
+    """No answer, error or log has the credentials of the user's own proxy."""
     caplog.set_level(logging.DEBUG)
     with (
         CountingProxy(HERE, sink.port) as theirs,
@@ -261,7 +261,7 @@ def test_a_reset_reaches_the_client_and_counts_no_more(sink: Sink, carried: int)
 
 
 def test_account_stops_counting_beside_a_storage(sink: Sink) -> None:
-    """The account does not count once the storage is known."""
+    """Bytes to the account do not count after the storage is known."""
     storage = Sink()
     with CountingProxy("localhost", sink.port) as proxy, counting(proxy, 2 * MB) as source:
         proxy.admit(HERE, storage.port)
@@ -276,10 +276,10 @@ def test_account_stops_counting_beside_a_storage(sink: Sink) -> None:
 
 
 def test_stage_hosts_are_the_servers() -> None:
-    """The hosts of the stages are those that the server names."""
+    """The stages' hosts are those that the server names."""
 
     class Cursor:
-        """Answers as Snowflake does; the local server has no such function."""
+        """Answers like Snowflake; the local server has no such function."""
 
         def execute(self, statement: str) -> Any:
             assert statement == "SELECT SYSTEM$ALLOWLIST()"

@@ -1,4 +1,4 @@
-"""put() over real HTTP, with whichever connector is installed: its bars, its errors, Ctrl-C, and each source that counts."""
+"""put() over real HTTP, with the installed connector: its bars, its errors, Ctrl-C, and each counter."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def connection(server: EmbeddedServer) -> Iterator[Any]:
 
 
 class ObservedUploads:
-    """A tracker that nothing draws, and all that it would have shown of its tasks, to their ends."""
+    """A tracker without a renderer, and all views of its tasks, to their ends."""
 
     def __init__(self, tracker: ProgressTracker) -> None:
         self.tracker = tracker
@@ -67,7 +67,7 @@ class ObservedUploads:
         self._thread.join()
 
     def views(self, description: str, file: str | None = None) -> list[Any]:
-        """Return the views of a bar, of all times or while it named `file`."""
+        """Return all views of a bar, or those while it named `file`."""
         found = [view for view in self._views if view.description == description]
         return [view for view in found if file is None or view.fields.get("") == file]
 
@@ -102,7 +102,7 @@ def until(condition: Callable[[], object]) -> None:
 
 @contextlib.contextmanager
 def going(work: Callable[..., Any], *arguments: Any, **more: Any) -> Iterator[None]:
-    """Have `work` done in a thread meanwhile, to its end."""
+    """Run `work` in a thread during the block, and wait for its end."""
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(work, *arguments, **more)
         yield
@@ -110,30 +110,30 @@ def going(work: Callable[..., Any], *arguments: Any, **more: Any) -> Iterator[No
 
 
 def no_upload_goes_on() -> None:
-    """Wait for the end of what was called off: it hears of it when the socket takes the next block."""
+    """Wait for the end of a cancelled upload, which notices it when the socket takes the next block."""
     for thread in [one for one in threading.enumerate() if one.name == "upload"]:
-        thread.join(240)  # a connection that nobody reads from ends by its own time-outs, after five attempts
+        thread.join(240)  # a connection without a reader ends by its own time-outs, after five attempts
         assert not thread.is_alive()
 
 
 def test_one_file_has_a_bar(
     server: EmbeddedServer, connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
-    """One file goes with a bar of what goes over the wire."""
+    """One file has a bar of the bytes that are sent."""
     path = tmp_path / "orders.csv"
-    path.write_bytes(os.urandom(MB).hex().encode())  # which compression halves
+    path.write_bytes(os.urandom(MB).hex().encode())  # compression halves it
 
     def last() -> Any:
         return (observed.views("Upload", "orders.csv") or [None])[-1]
 
     server.stall()
     with going(put, connection.cursor(), path, stage, tracker=observed.tracker):
-        until(lambda: last() and last().total and last().completed)  # some of it is in the buffers on the way
+        until(lambda: last() and last().total and last().completed)  # some bytes are in buffers on the way
         size = last().total
         assert MB < size < 1.3 * MB
         assert 0 < last().completed < size
         assert last().fields.get("phase") is None
-        server.stall(size)  # all of it is there, and not yet answered
+        server.stall(size)  # all bytes have arrived, and are not yet answered
         until(lambda: last().fields.get("phase") == "finalising")
         assert (last().completed, last().state) == (size, "running")
         server.release()
@@ -144,7 +144,7 @@ def test_one_file_has_a_bar(
 
 
 def test_several_files_share_a_bar(connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path) -> None:
-    """Several files are one bar and files counts them."""
+    """Several files share one bar, and `Files` counts them."""
     for number in range(5):
         noise(tmp_path / f"{number}.bin", 30_000 + number)
     rows = put(connection.cursor(), f"{tmp_path}/*.bin", stage, compress=False, tracker=observed.tracker)
@@ -157,7 +157,7 @@ def test_several_files_share_a_bar(connection: Any, stage: str, observed: Observ
 
 @pytest.mark.slow
 def test_several_cursors_share_a_bar(server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path) -> None:
-    """Several cursors share one bar that is right in sum."""
+    """Several cursors share one bar, whose sum is correct."""
     server.pace = 4 * MB
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", unit="B")
@@ -182,7 +182,7 @@ def test_several_cursors_share_a_bar(server: EmbeddedServer, connection: Any, st
 
 
 def test_present_files_are_skipped(connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path) -> None:
-    """Files that are there are skipped and told as such."""
+    """Files that are on the stage already are skipped, and reported as skipped."""
     path = noise(tmp_path / "a.bin", 1_000)
     put(connection.cursor(), path, stage, tracker=ProgressTracker("none"))
     rows = put(connection.cursor(), path, stage, tracker=observed.tracker)
@@ -195,18 +195,18 @@ def test_present_files_are_skipped(connection: Any, stage: str, observed: Observ
 def test_bars_stand_where_the_phases_are(
     server: EmbeddedServer, connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
-    """A load's tracker has the bars where its phases are."""
+    """A load's tracker has the bars at the rows of its phases."""
     (tmp_path / "a.csv").write_bytes(os.urandom(200_000).hex().encode())
     server.stall()
     with going(put, connection.cursor(), tmp_path / "a.csv", stage, tracker=observed.tracker):
         until(lambda: observed.views("Upload", "a.csv"))
         server.release()
-    assert {view.position for view in observed.views("Compression")} <= {2}  # which may be too quick for a look
+    assert {view.position for view in observed.views("Compression")} <= {2}  # it may be too quick for a frame
     assert {view.position for view in observed.views("Upload", "a.csv")} == {3}
 
 
 def test_final_failure_is_told_with_its_words(connection: Any, tmp_path: Path) -> None:
-    """What fails for good is told by file, stage and the connector's words."""
+    """A permanent failure is reported with the file, the stage and the connector's message."""
     path = noise(tmp_path / "a.bin", 1_000)
     with pytest.raises(
         UploadError, match=r"^uploading a.bin failed \(to @no_such_stage\): .*(?s:.*)NO_SUCH_STAGE"
@@ -218,7 +218,7 @@ def test_final_failure_is_told_with_its_words(connection: Any, tmp_path: Path) -
 
 @pytest.mark.parametrize("arguments", [{"parallel": 0}, {"stage": "s; DROP TABLE t"}])
 def test_impossible_put_is_refused_first(tmp_path: Path, arguments: Any) -> None:
-    """What cannot be is refused before anything is done."""
+    """Impossible arguments are refused before anything is done."""
     with pytest.raises(ValueError, match="is no "):
         put(None, tmp_path / "not there", **{"stage": "s", **arguments})
 
@@ -237,7 +237,7 @@ def test_each_source_brings_the_bar_to_its_end(
 def test_upload_through_the_proxy_is_counted(
     server: EmbeddedServer, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
-    """Through the counting proxy an upload is counted as it goes."""
+    """Through the counting proxy an upload is counted while it runs."""
     path = noise(tmp_path / "a.bin", 2 * MB)
     server.stall()
     with (
@@ -258,9 +258,9 @@ def test_upload_through_the_proxy_is_counted(
 
 @pytest.mark.slow
 def test_ctrl_c_in_put_keeps_the_session(server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path) -> None:
-    """Ctrl-C in PUT ends the upload within a second and the session goes on."""
+    """Ctrl-C during PUT ends the upload within a second, and the session can be used."""
     server.pace = MB
-    path = noise(tmp_path / "large.bin", 40 * MB)  # forty seconds, if nobody stopped it
+    path = noise(tmp_path / "large.bin", 40 * MB)  # forty seconds, unless it is stopped
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", unit="B")
     ended = threading.Event()
@@ -281,16 +281,16 @@ def test_ctrl_c_in_put_keeps_the_session(server: EmbeddedServer, connection: Any
     no_upload_goes_on()
     assert cursor.execute("SELECT 1").fetchall() == [(1,)]
     assert listed(connection, stage) == []
-    arrived = server.received[-1][1] if server.received else 0  # of a slow server nothing may have been heard yet
+    arrived = server.received[-1][1] if server.received else 0  # a slow server may not have answered yet
     small = noise(tmp_path / "small.bin", 1_000)
     put(cursor, small, stage, compress=False, uploads=uploads)
     assert listed(connection, stage) == ["small.bin"]
-    assert server.received[-1][1] <= arrived + 1_000 + MB  # what was on the way; the large one did not go on
+    assert server.received[-1][1] <= arrived + 1_000 + MB  # the bytes in transit; the large file did not continue
 
 
 @pytest.mark.slow
 def test_broken_off_load_keeps_the_session(server: EmbeddedServer, connection: Any, tmp_path: Path) -> None:
-    """A load that is broken off stops its upload and can use the session."""
+    """A cancelled load stops its upload, and can use the session."""
     server.pace = MB
     path = noise(tmp_path / "large.csv.gz", 40 * MB)
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
@@ -355,5 +355,5 @@ def test_ctrl_c_in_a_terminal_leaves_it_as_it_was(server: EmbeddedServer, stage:
 
 
 def test_kernel_is_the_best_source(connection: Any) -> None:
-    """The best source is the kernel's where there is one."""
+    """The best counter is the kernel's, if there is one."""
     assert isinstance(best_source(connection), KernelBytes) == KernelBytes.available()

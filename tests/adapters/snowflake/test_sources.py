@@ -1,4 +1,4 @@
-"""What counts an upload: over real sockets, plain and under TLS, through breaks and repetitions."""
+"""The counters of an upload, over real sockets: plain and with TLS, through breaks and repetitions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(not KernelBytes.available(), reason="this system
 
 @contextlib.contextmanager
 def counting(source: KernelBytes, *sizes: int) -> Iterator[KernelBytes]:
-    """Have the source expect uploads of such sizes for the time of the block."""
+    """Make the source expect uploads of these sizes during the block."""
     for size in sizes:
         source.begin(size)
     yield source
@@ -53,7 +53,7 @@ def sink() -> Iterator[Sink]:
 
 
 def about(count: int) -> Any:
-    """The count, and a byte for each connection's opening, which is acknowledged like one."""
+    """Return the count, in which the opening of each connection is acknowledged like a byte."""
     return pytest.approx(count, abs=2)
 
 
@@ -91,7 +91,7 @@ def test_several_connections_are_added_up(sink: Sink) -> None:
 
 
 def test_several_uploads_add_up(sink: Sink) -> None:
-    """Several uploads are right in sum while they come and go."""
+    """The sum of several uploads is correct while they begin and end."""
     with sink.connect() as one, sink.connect() as two, counting(KernelBytes(to(sink)), 8 * MB) as source:
         send(one, 3)
         with counting(source, 2 * MB):
@@ -112,7 +112,7 @@ def test_other_hosts_do_not_count(sink: Sink) -> None:
 
 @pytest.mark.parametrize("seen", [True, False])
 def test_part_ends_with_its_answer(sink: Sink, seen: bool) -> None:
-    """A part that ends with its answer stays counted, however soon its connection closes."""
+    """A part whose answer has come stays counted, however soon its connection closes."""
     with counting(KernelBytes(to(sink)), 9 * MB) as source:
         for part in range(1, 4):
             with sink.connect() as client:
@@ -126,7 +126,7 @@ def test_part_ends_with_its_answer(sink: Sink, seen: bool) -> None:
 
 @pytest.mark.parametrize("carried", [2, 30_000, 3 * MB])
 def test_reset_connection_stops_counting(sink: Sink, carried: int) -> None:
-    """A connection that is reset counts no more however little it carried."""
+    """A reset connection no longer counts, however little it has carried."""
     with counting(KernelBytes(to(sink)), 5 * MB) as source:
         with sink.connect() as client:
             client.sendall(bytes(carried))
@@ -140,7 +140,7 @@ def test_reset_connection_stops_counting(sink: Sink, carried: int) -> None:
 
 
 def test_object_sent_again_steps_back(sink: Sink) -> None:
-    """An object that is sent again on the same connection steps back too."""
+    """The count also steps back if an object is sent again on the same connection."""
     with sink.connect() as client, counting(KernelBytes(to(sink)), 2 * MB) as source:
         send(client, 2)
         assert source.sent() == about(2 * MB)
@@ -165,7 +165,7 @@ def test_no_socket_is_held_once_the_uploads_are_over(sink: Sink) -> None:
 
 
 def test_count_is_right_under_tls(tmp_path: Path) -> None:
-    """Under TLS the count is right to the frames of its records."""
+    """With TLS the count is exact except for the frames of its records."""
     theirs, ours = contexts(tmp_path)
     server = Sink(theirs)
     source = KernelBytes(to(server))
@@ -180,7 +180,7 @@ def test_count_is_right_under_tls(tmp_path: Path) -> None:
 
 
 def test_bar_completes_with_the_answer(sink: Sink) -> None:
-    """The bar follows and is complete only when the answer is there."""
+    """The bar follows the upload, and is complete only after the answer."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=3 * MB, unit="B")
     seen = threading.Event()
@@ -228,7 +228,7 @@ def test_one_bar_over_several_files_is_right_in_sum(sink: Sink) -> None:
 
 
 def test_files_of_many_threads_are_counted() -> None:
-    """Files uploaded by many threads are all counted whole."""
+    """Files that many threads upload are all counted completely."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", unit="B")
     uploads = Uploads(task, WholeFiles(), grow=True)
@@ -247,7 +247,7 @@ def test_files_of_many_threads_are_counted() -> None:
 
 
 def test_without_a_counter_files_are_counted() -> None:
-    """Without a counter the bar says that it counts files."""
+    """Without a byte counter, the bar says that it counts files."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=MB, unit="B")
     said = threading.Event()
@@ -266,12 +266,12 @@ def test_without_a_counter_files_are_counted() -> None:
 
 
 PEERS = (("203.0.113.7", 443), ("198.51.100.4", 443), ("127.0.0.1", 5), ("192.0.2.9", 3128), ("127.0.0.1", 8080))
-"""The account, its storage, somebody on this machine, a proxy, and one on this machine."""
+"""The account, its storage, another program on this machine, a proxy, and a proxy on this machine."""
 HOSTS = {"account.example": "203.0.113.7", "proxy.example": "192.0.2.9", "127.0.0.1": "127.0.0.1"}
 
 
 class Connection:
-    """What is asked of a connection."""
+    """The queries for a connection."""
 
     def __init__(self, host: str, port: int, proxy_host: str | None = None, proxy_port: int | None = None) -> None:
         self.host, self.port, self.proxy_host, self.proxy_port = host, port, proxy_host, proxy_port
@@ -293,7 +293,7 @@ class Connection:
 def test_storage_host(
     monkeypatch: pytest.MonkeyPatch, connection: Connection, environment: str, counted: list[int]
 ) -> None:
-    """The account's host counts as the storage only on loopback; a proxy that is in use always does."""
+    """The account's host counts as the storage only on loopback; a proxy in use always counts."""
 
     def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOSTS[host], 0))]
@@ -309,7 +309,7 @@ def test_storage_host(
 
 
 def test_unknown_account_trusts_every_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the account is not known every peer may be the storage."""
+    """If the account is unknown, every peer may be the storage."""
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror("no such host")
@@ -326,7 +326,7 @@ def test_unknown_account_trusts_every_peer(monkeypatch: pytest.MonkeyPatch) -> N
 def test_best_source_is_the_most_truthful(
     monkeypatch: pytest.MonkeyPatch, kernel: bool, bodies: bool, kind: type
 ) -> None:
-    """The best source is the most truthful that there is."""
+    """The best counter is the most accurate one available."""
     monkeypatch.setattr(KernelBytes, "available", lambda: kernel)
     monkeypatch.setattr(BodyBytes, "available", lambda: bodies)
     source = best_source(Connection("127.0.0.1", 8080))
@@ -334,7 +334,7 @@ def test_best_source_is_the_most_truthful(
 
 
 def test_system_without_acknowledgements(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that does not tell what was acknowledged has no such source."""
+    """A system that does not report acknowledged bytes has no such counter."""
     for missing in ("TCP_INFO", "elsewhere"):
         tells_acknowledged.cache_clear()
         with monkeypatch.context() as patch:
@@ -348,7 +348,7 @@ def test_system_without_acknowledgements(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_kernel_struct_has_its_fields(sink: Sink) -> None:
-    """The kernel's struct has what is read where it is read."""
+    """The fields of the kernel's struct are at the offsets that are read."""
     with sink.connect() as client:
         send(client, 1)
         sample = sample_socket(client)
@@ -361,7 +361,7 @@ def test_kernel_struct_has_its_fields(sink: Sink) -> None:
         ("established", 1_001, 0, 0, False),
         ("established", 1_000, 1, 0, True),
         ("established", 901, 0, 100, True),
-        # Nothing but the end: on a busy machine, where it waits for longer, it was read as a break.
+        # Only the end: on a busy machine, where it waits longer, it was taken for a break.
         ("end on its way", 1_001, 1, 0, False),
         ("end not sent yet", 1_001, 0, 1, False),
         ("end on its way with the last bytes", 901, 1, 0, True),
@@ -382,19 +382,19 @@ def test_the_end_of_a_connection_is_no_byte_that_waits(
     struct.pack_into("=QQ", info, 200, sent + resent, resent)
     if kernel == "before":
         info = info[:200]
-        pending = pending and state != "end on its way with the last bytes"  # such a kernel does not tell
+        pending = pending and state != "end on its way with the last bytes"  # such a kernel does not report it
     assert parse_sample(bytes(info)) == SocketSample(acked, 99, pending)
 
 
 def test_orderly_end_is_no_break(sink: Sink) -> None:
-    """A connection that both sides have ended in order is no break."""
+    """An orderly end of a connection is no break."""
     with counting(KernelBytes(to(sink)), 4 * MB) as source:
         for _ in range(2):
             with sink.connect() as client:
                 source.sent()
                 send(client, 2)
                 source.sent()
-                client.shutdown(socket.SHUT_WR)  # as hyper does before it closes
+                client.shutdown(socket.SHUT_WR)  # hyper does this before it closes
                 assert client.recv(1) == b""
                 while (
                     sample_socket(client).pending

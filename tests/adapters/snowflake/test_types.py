@@ -1,4 +1,5 @@
-"""The check and COPY, type by type: both take the same texts, and what the check refuses beyond that would lose something."""
+"""The check and COPY, type by type: both accept the same texts, except for texts that would lose something, which the check
+refuses."""
 
 from __future__ import annotations
 
@@ -66,19 +67,19 @@ CASES = {
 
 
 def loses(kind: str, text: str, value: Any) -> bool:
-    """Whether the value that COPY makes of a text is less than the text."""
+    """Whether the value that COPY reads loses something of the text."""
     if kind.startswith("NUMBER"):
         return Decimal(text) != value
     return kind == "TIMESTAMP_NTZ" and re.search(r"(Z|[+-]\d\d(:?\d\d)?)$", text[11:]) is not None
 
 
 ALIKE = {"NUMBER(2,2)", "NUMBER(38,10)", "TIMESTAMP_LTZ"}
-"""What others are much like."""
+"""The types that resemble others so much that only the long run tests them."""
 
 
 @pytest.mark.parametrize("kind", [pytest.param(one, marks=pytest.mark.slow) if one in ALIKE else one for one in CASES])
 def test_check_takes_what_copy_takes(kind: str, cursor: Any, stage: str, new_table: str, upload: Any) -> None:
-    """The check takes a text just where COPY takes it, unless COPY would round it, or drop its offset."""
+    """The check accepts the same texts as COPY, except for those that COPY would round, or whose offset it would drop."""
     texts = list(dict.fromkeys(CASES[kind]))
     cursor.execute(f"CREATE TABLE {new_table} (n INT, v {kind})")
     quoted = [text.replace('"', '""') for text in texts]

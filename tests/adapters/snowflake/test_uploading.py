@@ -1,4 +1,4 @@
-"""Bodies that count and can be stopped, with connector 4.x."""
+"""Request bodies that count and can be stopped, with connector 4.x."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MB = 1_000_000
 
 
 def test_body_reads_like_a_file() -> None:
-    """A body is read like a file until it is stopped."""
+    """A body is read like a file, until it is stopped."""
     stopped = threading.Event()
     body = Body(b"abcdef", stopped)
     assert (len(body), bytes(body.read(4)), body.tell()) == (6, b"abcd", 4)
@@ -67,7 +67,7 @@ def test_nobody_holds_the_bytes_of_a_part_that_is_sent(cursor: Any) -> None:
 
 
 def test_connector_is_restored(cursor: Any, stage: str, tmp_path: Path) -> None:
-    """The connector is as it was after an upload that counted."""
+    """After a counted upload, the connector is unchanged."""
     from snowflake.connector.storage_client import SnowflakeStorageClient
 
     before = SnowflakeStorageClient._send_request_with_retry

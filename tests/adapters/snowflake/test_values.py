@@ -1,4 +1,4 @@
-"""Which texts are values of a type, what an existing table's columns take, and what a new one's are guessed to be."""
+"""Which texts are values of a type, what an existing table's columns accept, and which types a new table's columns get."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fits(kind: str, text: str) -> bool:
         ("TIMESTAMP_NTZ(9)", ["2013-01-01 10:00", "2013-01-01"], ["2013-99-99 99:99", "2013-02-30T10:00"]),
         ("TIMESTAMP_NTZ(0)", ["2013-01-01T10:00:00"], ["2013-01-01T10:00:00Z", "2013-01-01T10:00+02:00", "2013-01-01T10:00:00.5"]),
         ("TIMESTAMP_TZ(9)", ["2013-01-01T10:00:00+02:00", "2013-01-01 10:00:00 -0800"], ["2013-01-01T10:00:00+2"]),
-        # Moments of the years 1 and 9999, as clients can read them or not.
+        # Timestamps of the years 1 and 9999, which clients can read or not.
         ("TIMESTAMP_TZ(9)", ["0001-01-01T00:00Z", "0001-01-01 14:00:00 +1400", "9999-12-31T21:59:59-02:00"],
          ["0001-01-01 13:59:59+14:00", "9999-12-31T22:00:00.5-02:00", "9999-12-31 23:30-01:00", "9999-12-32T00:00-01:00"]),
     ],
@@ -65,7 +65,7 @@ def test_a_type_that_nothing_is_known_of_has_no_rule() -> None:
 
 @given(st.integers(0, 3_650_000))
 def test_calendar(days: int) -> None:
-    """Every day of the calendar is a date, and the day before the first of a month is the last of the month before."""
+    """Every day of the calendar is a date, and the day before the first of a month is the last of the previous month."""
     day = date(1, 1, 1) + timedelta(days % 3_650_000)
     assert fits("DATE", day.isoformat())
     if (day + timedelta(1)).month != day.month:
@@ -82,9 +82,9 @@ def checked(tmp_path: Path, text: str, **columns: Any) -> tuple[list[str | None]
 
 @pytest.mark.parametrize("odd", ["-", "+", "e5", ".", "-e5", "007", "", "9" * 39])
 def test_text_makes_text_of_a_column(tmp_path: Path, odd: str) -> None:
-    """What is no number makes text of a column and is told by line.
+    """A text that is no number turns a column into text, and is reported by line.
 
-    No value is bad in a new table: the type gives way, and the note names the line.
+    No value is bad in a new table: its type widens, and the note names the line.
     """
     columns = [Column("a")]
     path = write(tmp_path / "x.csv", "a,b\n" + "1,x\n" * 50 + f'"{odd}",x\n')
@@ -129,7 +129,7 @@ def test_ranges_hold_numbers_of_any_length_and_sign(tmp_path: Path) -> None:
 def test_guess_is_the_narrowest_type(values: list[str], kind: str) -> None:
     """A guess is the narrowest type that holds every value.
 
-    Whatever the order, and whatever comes together.
+    In any order and combination.
     """
     for order in (values, values[::-1]):
         together, apart = Guess(), Guess()
@@ -140,7 +140,7 @@ def test_guess_is_the_narrowest_type(values: list[str], kind: str) -> None:
 
 
 def test_lengths_scales_and_missing_values(tmp_path: Path) -> None:
-    """Lengths, scales and missing values are held to the table."""
+    """Lengths, scales and missing values are checked against the table."""
     text = "a,b,c,d\nabc,1.25,true,\nabcd,1.25,true,x\nabc,1.255,true,x\nabc,1,maybe,x\n,1,1,y\n"
     _, report = checked(
         tmp_path,
@@ -160,7 +160,7 @@ def test_lengths_scales_and_missing_values(tmp_path: Path) -> None:
 
 
 def test_names_mean_columns_in_any_case() -> None:
-    """Names mean columns whatever their case unless two differ in case alone."""
+    """Names match columns in any case, unless two columns differ only in case."""
     table = [Column("A"), Column("a"), Column("B c")]
     assert [column.target for column in matched(["a", "B C"], "t", table)[0]] == ['"a"', '"B c"']
     with pytest.raises(ValueError, match="two names of the header mean the column"):
@@ -171,5 +171,5 @@ def test_names_mean_columns_in_any_case() -> None:
 
 @pytest.mark.parametrize("kind", list(PATTERNS))
 def test_guess_fits_an_existing_column(kind: str) -> None:
-    """A guess is what an existing column would take too."""
+    """An existing column of the guessed type accepts the values too."""
     assert rule_for(kind) is not None

@@ -1,4 +1,4 @@
-"""What of the user's files goes over the wire: names, compression, batches."""
+"""The staging of the user's files: names, compression, batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOSTILE = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A private folder for what is compressed, with a name that wildcards would take amiss."""
+    """A private folder for compressed files, with a name that looks like a pattern."""
     made = tmp_path / "p[r]ivate *"
     made.mkdir()
     return made
@@ -41,7 +41,7 @@ def written(path: Path, content: bytes = b"a,b\n" * 100) -> Path:
 
 
 def packed(files: list[Path], folder: Path, *, compress: bool = True) -> list[list[str]]:
-    """Return the names that each batch's pattern finds, read while the batch is there."""
+    """Return the names that each batch's pattern matches, while the batch exists."""
     found = []
     with Packing(files, folder, compress=compress) as packing:
         for batch in packing:
@@ -55,14 +55,14 @@ def packed(files: list[Path], folder: Path, *, compress: bool = True) -> list[li
 
 
 def test_file_name_is_no_wildcard(tmp_path: Path) -> None:
-    """A file is taken by its name however much that looks like a wildcard."""
+    """A file is found by its name, even if that looks like a wildcard."""
     files = [written(tmp_path / name) for name in HOSTILE]
     assert [expand(str(file)) for file in files] == [[file] for file in files]
     assert expand(files) == files
 
 
 def test_wildcard_means_files_in_order(tmp_path: Path) -> None:
-    """A wildcard stands for files in their order and never for folders."""
+    """A wildcard matches files, in order, and never folders."""
     files = [written(tmp_path / name) for name in ("b.csv", "a.csv", "c.txt")]
     (tmp_path / "d.csv").mkdir()
     assert expand(f"{tmp_path}/*.csv") == [files[1], files[0]]
@@ -89,7 +89,7 @@ def test_what_is_compressed_already_goes_as_it_is(tmp_path: Path) -> None:
 
 
 def test_compression_is_reproducible(tmp_path: Path) -> None:
-    """What is compressed is the same bytes each time."""
+    """Compression gives the same bytes each time."""
     read: list[int] = []
     source = written(tmp_path / "a.csv", b"1,2\n" * 1_000_000)
     for target in ("one.gz", "two.gz"):
@@ -129,7 +129,7 @@ def test_small_files_go_together_and_large_ones_alone(
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path, folder: Path) -> None:
-    """Two files of one name are refused before anything goes."""
+    """Two files of the same name are refused before anything is sent."""
     (tmp_path / "other").mkdir()
     files = [written(tmp_path / "a.csv"), written(tmp_path / "other" / "a.csv")]
     with pytest.raises(ValueError, match=r"'a.csv.gz' would be the name of two files on the stage"):
