@@ -179,23 +179,23 @@ class LineQueue:
 
     def append(self, line: str) -> None:
         """Add `line`, after the last lines of tasks that have ended."""
-        core = self._core
-        if self.before_line is not None:
-            self.before_line()
-        if core.tree.has_ends and core.display is not None:
-            core.tree.move_ends(self.items)
+        self._begin_line()
         self.items.append(line)
         self.characters += len(line) + LINE
 
     def extend(self, lines: list[str]) -> None:
         """Add `lines`, after the last lines of tasks that have ended."""
+        self._begin_line()
+        self.items.extend(lines)
+        self.characters += sum(map(len, lines)) + LINE * len(lines)
+
+    def _begin_line(self) -> None:
+        """Add what stands before a new line: what `before_line` adds, and the tasks that have ended."""
         core = self._core
         if self.before_line is not None:
             self.before_line()
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
-        self.items.extend(lines)
-        self.characters += sum(map(len, lines)) + LINE * len(lines)
 
     def drop(self, lines: int) -> None:
         """Count dropped lines."""
