@@ -139,6 +139,20 @@ def test_guess_is_the_narrowest_type(values: list[str], kind: str) -> None:
         assert (together.type, apart.type) == (kind, kind)
 
 
+@given(
+    st.lists(
+        st.sampled_from(["7", "007", "-0", "0x1F", "+5", "-5", "2.50", "1e5", "x", "2024-01-01", None]), min_size=1
+    )
+)
+def test_repeated_values_are_guessed_alike(values: list[str | None]) -> None:
+    """Looking at distinct values alone gives the same guess, and the same place of what made text of the column."""
+    found = []
+    for guess in (Guess(), Guess(repeats=False)):
+        where = [guess.add(pyarrow.array(part, pyarrow.string())) for part in (values * 4, values[::-1])]
+        found.append((where, guess.type, guess.kind, guess.plus, guess.minus, guess.before))
+    assert found[0] == found[1]
+
+
 def test_lengths_scales_and_missing_values(tmp_path: Path) -> None:
     """Lengths, scales and missing values are checked against the table."""
     text = "a,b,c,d\nabc,1.25,true,\nabcd,1.25,true,x\nabc,1.255,true,x\nabc,1,maybe,x\n,1,1,y\n"

@@ -35,10 +35,11 @@ from ..sql.columns import literal, stage_name, table_name
 from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
-SOON, FIRST_PAUSE, SELDOM = 0.03, 0.05, 0.5
-"""Seconds between two queries of a statement's state: when it should be done, at its beginning, and later."""
-EARLY, OVERDUE = 0.7, 0.25
-"""The wait before the next query, as a share of the expected remaining seconds, or of the overdue ones."""
+SOON, SELDOM = 0.03, 0.5
+"""Seconds between two queries of a statement's state: at least, and at most."""
+FIRST, LATER = 0.5, 0.15
+"""The first query, as a share of the seconds that a statement should take, and the pause after each, as a share of those
+that it has taken: its end is noticed soon, and also where it comes early."""
 STATES = {
     "RUNNING": "running",
     "QUEUED": "queued",
@@ -54,7 +55,7 @@ def execute_watched(
     sql: str,
     note_state: Callable[[str], None],
     check_stop: Callable[[], None] = lambda: None,
-    left: Callable[[], float | None] = lambda: None,
+    expected: float | None = None,
 ) -> tuple[list[str], list[Any]]:
     """Execute `sql` asynchronously, and return the names of its columns and its rows.
 
@@ -63,27 +64,28 @@ def execute_watched(
         sql: SQL, with names and texts quoted.
         note_state: Called with the state, of `STATES` or `""`, after each query for it.
         check_stop: Called as often. If it raises, the server aborts the statement.
-        left: Returns the expected remaining seconds, negative when the statement is overdue, None if unknown. The state
-            is queried when the statement should be done, so that its end is noticed without delay.
+        expected: The seconds that the statement should take; None if unknown.
 
     Raises:
         snowflake.connector.errors.Error: the connector has raised it.
     """
     connection = cursor.connection
     cursor.execute_async(sql)
-    query, pause = cursor.sfqid, FIRST_PAUSE
+    query, began = cursor.sfqid, time.monotonic()
     try:
         while connection.is_still_running(status := _state(cursor, query)):
             note_state(STATES.get(getattr(status, "name", ""), ""))
             check_stop()
-            expected = left()
-            time.sleep(pause if expected is None else min(max(expected * EARLY, SOON, -expected * OVERDUE), SELDOM))
-            pause = min(pause * 1.25, SELDOM)
+            ran = time.monotonic() - began
+            time.sleep(min(max(SOON, ran * LATER, (expected or 0) * FIRST - ran), SELDOM))
     except BaseException:
         with contextlib.suppress(Exception):  # the first error is the one to raise
             cursor.abort_query(query)
         raise
-    cursor.get_results_from_sfqid(query)
+    if getattr(status, "name", "") == "SUCCESS":
+        cursor.query_result(query)  # at once: the other call asks for the state twice more
+    else:
+        cursor.get_results_from_sfqid(query)  # raises the statement's error
     rows = list(cursor.fetchall())  # first: the description is that of the statement before until then
     return [column[0] for column in cursor.description or ()], rows
 
@@ -147,11 +149,9 @@ class CopyWatch:
                 self.estimates = True
                 bar.update(completed=self.copied.rows + rows, estimated=True)
 
-    def left(self, batch: Sequence[Staged]) -> float | None:
-        """Return the expected remaining seconds of the present statement by this table's speed; None before that is
-        known."""
-        seconds = self._speed.seconds(sum(file.size for file in batch))
-        return None if seconds is None or self._since is None else seconds - self._ran
+    def expected(self, batch: Sequence[Staged]) -> float | None:
+        """Return the seconds that a statement of `batch` should take by this table's speed; None before that is known."""
+        return self._speed.seconds(sum(file.size for file in batch))
 
     def done(self, bar: Task, batch: Sequence[Staged], files: list[FileResult], seconds: float) -> None:
         """Show the server's result of the statement."""
@@ -288,7 +288,7 @@ def copy_batch(
 
     files = [
         file if file.line is None else file._replace(line=lines(file.file.rpartition("/")[2], file.line))
-        for file in results(*execute_watched(cursor, sql, note_state, check_stop, lambda: watch.left(batch)))
+        for file in results(*execute_watched(cursor, sql, note_state, check_stop, watch.expected(batch)))
     ]
     watch.done(bar, batch, files, time.monotonic() - began)
     return files

@@ -296,7 +296,7 @@ class CsvReader(FileReader):
 
     def _files_joined(self, end: int) -> bool:
         """Whether a line up to `end` of the buffer begins as only the first line of a file does."""
-        starts = (codecs.BOM_UTF8, self._header_again) if self._header_again else (codecs.BOM_UTF8,)
+        starts = [start for start in (codecs.BOM_UTF8, self._header_again) if start and start[:1] in self._data]
         return any(self._data.startswith(start) or self._data.find(b"\n" + start, 0, end + 1) >= 0 for start in starts)
 
     def _canonical(self, data: bytes) -> bool:

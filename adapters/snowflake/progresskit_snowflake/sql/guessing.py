@@ -20,6 +20,8 @@ DIGITS = 38
 """The most digits of a NUMBER."""
 EXACT = 15
 """Digits of a number that a FLOAT always preserves."""
+REPEATED = 3
+"""How often a value has to stand in a block, on the average, for its distinct values to be looked at instead."""
 
 _INTEGER = r"(0|[1-9][0-9]*)"
 PATTERNS = {
@@ -81,6 +83,7 @@ class Guess:
         minus: Whether a number is negative.
         numbers: Whether any value is a finite number.
         before: The type that it had before it became text; empty where it was text from the first value on.
+        repeats: Whether each of the values handed in together has stood there several times on the average.
     """
 
     kind: str | None = None
@@ -91,6 +94,7 @@ class Guess:
     minus: bool = False
     numbers: bool = False
     before: str = ""
+    repeats: bool = True
 
     @property
     def type(self) -> str | None:
@@ -106,10 +110,22 @@ class Guess:
             values: The values; NULL is none.
             stringy: Whether these are texts though the format has numbers: they are none then.
         """
-        import pyarrow.compute as pc
-
         if values.null_count == len(values) or self.kind == TEXT:
             return None
+        if not self.repeats:
+            return self._add(values, stringy=stringy)
+        # What a value is takes much longer to tell than whether it has been there before.
+        distinct, had_plus = values.unique(), self.plus is not None
+        self.repeats = len(distinct) * REPEATED <= len(values)
+        at = self._add(distinct, stringy=stringy)
+        if self.plus is not None and not had_plus:
+            self.plus = values.index(distinct[self.plus]).as_py()
+        return None if at is None else int(values.index(distinct[at]).as_py())
+
+    def _add(self, values: Any, *, stringy: bool) -> int | None:
+        """Take in values, of which at least one is there; return as `add` does."""
+        import pyarrow.compute as pc
+
         if self.kind in (None, *_NUMBERS) and not stringy and self._add_whole(values):
             return None
         kinds = _CALENDAR if stringy else tuple(PATTERNS)
@@ -199,15 +215,11 @@ def whole_span(values: Any) -> tuple[int, int] | None:
 
     if not pa.types.is_string(values.type):
         return None
-    buffer = values.buffers()[2]
-    data = b"" if buffer is None else bytes(buffer)
-    if b"x" in data or b"X" in data or b"-0" in data:  # 0x1F, -0
-        return None
     try:
         numbers = values.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-    if pc.sum(pc.starts_with(values, "0")).as_py() != pc.sum(pc.equal(values, "0")).as_py():  # 007
+    if not numbers.cast(pa.string()).equals(values):  # 007, -0, 0x1F
         return None
     low, high = pc.min_max(numbers).as_py().values()
     return low, high
