@@ -57,6 +57,7 @@ check:  ## lint, format, types, and what an index will show
 docs:  ## build the documentation, strictly
 	$(NEEDS) core docs
 	$(VENV)/bin/mkdocs build --strict -q
+	! grep -q '<blockquote>' site/reference/index.html  # examples are code
 picture:  ## make the pictures of bars anew
 	$(NEEDS) test
 	$(PY) docs/picture.py

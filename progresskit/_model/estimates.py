@@ -37,6 +37,8 @@ CERTAIN = 70.0
 """Evidence from which the work before the change is forgotten: eight standard deviations."""
 STALL = 10.3
 """A stop is a stall if it is this many times as long as any stop before."""
+FRAME = 0.1
+"""Seconds between two frames. Shorter gaps are those of frames that were asked for, and no measure of a stop."""
 GROWTH = 3.0
 """Factor of the expected rise of the cost, over its rise so far and the work left."""
 MOST_RISE = 0.3
@@ -211,8 +213,8 @@ class Estimate:
 
     def _without_stall(self, seconds: float) -> float:
         """Return how many seconds of a stop of `seconds` belong to the pace."""
-        longest = self._longest
-        if longest and self._gaps >= 2 and seconds > STALL * longest:
+        longest = max(self._longest, FRAME)
+        if self._gaps >= 2 and seconds > STALL * longest:
             self._longest = seconds
             self._seconds += self._stalled  # a second one shows that stops are normal
             self._stalled = seconds - longest
@@ -220,7 +222,7 @@ class Estimate:
         if self._stalled and seconds * STALL > longest:
             self._seconds += self._stalled
             self._stalled = 0.0
-        if seconds > longest:
+        if seconds > self._longest:
             self._longest = seconds
         return seconds
 

@@ -30,13 +30,13 @@ def rgb(parameters: str) -> tuple[int, ...]:
     return LEVELS[index // 36], LEVELS[index // 6 % 6], LEVELS[index % 6]
 
 
-def luminance(color: tuple[int, ...]) -> float:
+def luminance(color: tuple[float, ...]) -> float:
     parts = [part / 255 for part in color]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
@@ -74,6 +74,10 @@ STATED_OF_EIGHT = {
     "magenta": "4.5 4.7 3.6 5.4 3.3 5.0 3.3 4.2 2.4 5.9",
 }
 """Name -> the contrasts that the design states for 8 colours, in the terminals of `EIGHT`."""
+BELOW = {"cyan": ["xterm light", "Solarized light"], "green": ["xterm light"], "red": ["GNOME dark"]}
+"""Colour of bars and marks -> the terminals in which it has less than 3:1."""
+TEXT = "e5e5e5 000000 cccccc 333333 ffffff 1e1e1e 839496 657b83 cccccc 000000"
+"""The colour of text in the terminals of `EIGHT`, by default."""
 
 
 @pytest.mark.parametrize("name", STATED_OF_EIGHT)
@@ -86,11 +90,19 @@ def test_contrast_of_eight_colours(name: str) -> None:
         colors = [tuple(int(code[at : at + 2], 16) for at in (0, 2, 4)) for code in text.split()]
         found.append(contrast(colors[place], colors[0]))
     assert found == pytest.approx([float(value) for value in STATED_OF_EIGHT[name].split()], abs=0.06)
-    if name == "cyan":
-        assert [terminal for terminal, value in zip(EIGHT, found, strict=True) if value < 2.95] == [
-            "xterm light",
-            "Solarized light",
-        ]
+    if name in BELOW:
+        assert [terminal for terminal, value in zip(EIGHT, found, strict=True) if value < 2.95] == BELOW[name]
+
+
+def test_contrast_of_text_and_of_the_rest() -> None:
+    """Text has the theme's own contrast, the rest of a bar half of its distance from the background."""
+    text, rest = [], []
+    for codes, own in zip(EIGHT.values(), TEXT.split(), strict=True):
+        ground, ink = (tuple(int(code[at : at + 2], 16) for at in (0, 2, 4)) for code in (codes.split()[0], own))
+        text.append(contrast(ink, ground))
+        rest.append(contrast(tuple((one + other) / 2 for one, other in zip(ink, ground, strict=True)), ground))
+    assert text == pytest.approx([16.7, 21.0, 10.4, 12.6, 16.7, 16.7, 4.7, 4.1, 12.2, 21.0], abs=0.06)
+    assert rest == pytest.approx([4.4, 3.9, 3.6, 2.8, 5.1, 3.3, 2.2, 1.9, 3.7, 3.9], abs=0.08)
 
 
 def test_no_bright_colours_and_no_backgrounds() -> None:
@@ -109,6 +121,10 @@ def test_no_bright_colours_and_no_backgrounds() -> None:
         ({"TERM": "xterm-256color"}, INDEXED_COLORS),
         ({"TERM": "xterm-kitty"}, INDEXED_COLORS),
         ({"TERM": "foot"}, INDEXED_COLORS),
+        ({"TERM": "alacritty-direct"}, INDEXED_COLORS),
+        ({"TERM": "wezterm"}, INDEXED_COLORS),
+        ({"TERM": "xterm-ghostty"}, INDEXED_COLORS),
+        ({"TERM": "linux"}, EIGHT_COLORS),
         ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, TRUE_COLORS),
         ({"COLORTERM": "24bit"}, TRUE_COLORS),
         ({"WT_SESSION": "1"}, TRUE_COLORS),

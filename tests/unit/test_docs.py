@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import progresskit
+import progresskit.processes
+import progresskit.renderers
 from progresskit._display.web import live
 from progresskit._system.environment import VARIABLES
 from progresskit.testing import RendererContract
@@ -120,6 +122,10 @@ def test_reference_has_every_public_member() -> None:
     entries = dict(re.findall(r"^::: (\S+)((?:\n    .*)*)", page, re.MULTILINE))
     named = {name.rpartition(".")[2] for name in entries}
     assert set(progresskit.__all__) - named - {"State", "__version__"} == set()
+    assert set(progresskit.renderers.__all__) - named == set()
+    assert set(progresskit.processes.__all__) - named == set()
+    private = [name for name, options in entries.items() if "._" in name and "heading: progresskit.T" not in options]
+    assert private == []  # readers import from where it is shown
     for name in progresskit.__all__:
         found = getattr(progresskit, name)
         if not isinstance(found, type) or found.__module__ == "builtins":

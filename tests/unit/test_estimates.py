@@ -239,3 +239,12 @@ def test_many_estimates_learn_in_turn(tasks: int, seconds: float, learnt: int) -
         assert all(abs(count - learnt) <= 1 for count in samples.values()), samples
         for task in added:
             task.cancel()
+
+
+def test_frames_that_were_asked_for_make_no_stall() -> None:
+    """Frames at shorter gaps than usual are no measure of a stop: the second after them counts."""
+    estimate = Estimate(0.0, 0)
+    for time, completed in ((0.012, 9_000), (0.024, 18_000), (1.0, 880_000)):
+        estimate.sample(time, completed)
+    rate = estimate.rate(1.0)
+    assert rate is not None and 800_000 < rate < 1_000_000

@@ -1,16 +1,30 @@
-"""The rules of the default look that no mock-up shows: reserved widths, the order in which room is given up, numbers and words."""
+"""The rules of the default look that no mock-up shows: reserved widths, the order in which room is given up, numbers and words,
+which parts have a colour, what never moves, and lines of logs.
+"""
 
 from __future__ import annotations
 
+import random
+import re
 from typing import Any
 
 import pytest
+from look_samples import GROUP, KEPT, LOADER, LOOP, NESTED, POOL, SPINNERS
 
-from progresskit._model.frames import TaskView, sample_view
+from progresskit import ProgressTracker
+from progresskit._model.estimates import Estimate
+from progresskit._model.frames import Frame, TaskView, sample_view
+from progresskit._text.colors import EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS
 from progresskit._text.formatting import format_count, format_duration, format_progress, format_rate, format_seconds
 from progresskit._text.styles import STYLES, choose
 from progresskit.renderers._bars import Painter
 from progresskit.renderers._kept import KeptLines
+from progresskit.renderers._log_lines import closing, midway, opening
+from progresskit.renderers._templates import LIVE
+from progresskit.renderers.ansi import AnsiRenderer
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
+
+SAMPLES = (LOOP, NESTED, POOL, LOADER, GROUP, SPINNERS)
 
 
 def rows(*views: TaskView, columns: int = 80) -> list[str]:
@@ -207,3 +221,168 @@ def test_what_kept_lines_say() -> None:
 def test_numbers_and_words(text: str, expected: str) -> None:
     """Every example of the table of numbers and words, each rounded down."""
     assert text == expected
+
+
+# Colour
+
+
+def colored_parts(text: str) -> list[tuple[str, str]]:
+    """Return the parts of `text` that have SGR parameters: the parameters, and the part up to the next sequence."""
+    return [(codes, part) for codes, part in re.findall("\x1b\\[([0-9;]*)m([^\x1b]*)", text) if codes != "0"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("depth", [EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS])
+def test_only_these_parts_have_a_colour(style: str, depth: int) -> None:
+    """Bar and spinner, the marks of an end and of a failure, and the word `failed`; each part ends with a reset.
+
+    No text is dim, bright, bold, reversed or on a background; only the rest of a bar is faint.
+    """
+    glyphs = STYLES[style]
+    bars, spinner = {glyphs.done, glyphs.rest, *glyphs.parts}, set(glyphs.spinner)
+    ended = (glyphs.marks["finished"], glyphs.marks["failed"], "failed")
+    hue = re.compile(r"(?:0;)?(?:3[1-7]|39|38;5;\d+|38;2;\d+;\d+;\d+)")
+    lines: list[str] = []
+    for columns in (60, 80, 120):
+        for views in SAMPLES:
+            numbered = tuple(
+                view._replace(id=at, position=at, color=(None, "blue")[at % 2]) for at, view in enumerate(views)
+            )
+            lines += Painter(glyphs, depth).rows(numbered, columns - 1, 0.3)
+        lines += KeptLines(glyphs, depth).lines(KEPT, columns - 1)
+    seen = set()
+    for line in lines:
+        assert line.count("\x1b[0m") + line.count("\x1b[0;2m") == len(colored_parts(line)), line
+        for codes, part in colored_parts(line):
+            if codes in ("2", "0;2"):
+                assert set(part) == {glyphs.rest}, line
+                continue
+            assert hue.fullmatch(codes), codes
+            assert set(part) <= bars or part in spinner or part in ended, line
+            seen.add(part if part in ended else "moving")
+    assert seen == {*ended, "moving"}
+
+
+def test_colours_of_the_loaders_bars() -> None:
+    """Files accent, QC rows yellow, Compression magenta, Upload blue, COPY cyan."""
+    progress = pytest.importorskip("progresskit_snowflake.bars.progress", reason="the loader is not installed")
+    assert progress.COLORS == {
+        "Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan",
+    }  # fmt: skip
+
+
+# What never jumps
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_columns_move_for_a_text_alone(seed: int) -> None:
+    """While the same rows stand in the same width no column gets narrower or comes back, and none moves unless a text has grown."""
+    dice = random.Random(seed)
+    columns = dice.choice((60, 80, 120))
+    views = [
+        view._replace(id=at, position=at, completed=0)
+        for at, view in enumerate(dice.choice((LOOP, NESTED, POOL, LOADER, GROUP)))
+    ]
+    painter = Painter()
+    last: tuple[tuple[Any, ...], int, list[int]] | None = None
+    for step in range(200):
+        for at, view in enumerate(views):
+            total = view.total or 10**9
+            rate = dice.choice((None, dice.uniform(0.001, 1e7)))
+            views[at] = view._replace(
+                completed=min(view.completed + dice.randrange(int(total) // 50 + 2), total),
+                elapsed=step * dice.choice((0.1, 0.1, 40.0)),
+                rate=rate,
+                eta=None if rate is None else dice.uniform(0, 9e4),
+                idle=12.0 if dice.random() < 0.05 else None,
+                fields={"loss": dice.random()} if view.fields else {},
+            )
+        rows = painter.rows(tuple(views), columns - 1, step / 10)
+        group = painter._groups[LIVE]
+        places = [match.start() for text in rows if (match := re.search("[━╾─]{9}", text))]
+        assert len(set(places)) <= 1, rows  # bars begin in the same cell
+        ends = [text.index("%") for text in rows if "%" in text]
+        assert len(set(ends)) <= 1, rows
+        now = group._widths(), group._layout, [*places[:1], *ends[:1]]
+        if last is not None:
+            assert all(after >= before for before, after in zip(last[0], now[0], strict=True))
+            assert now[1] >= last[1]
+            if now[:2] == last[:2]:
+                assert now[2] == last[2] or group.current is None or group.current.fields is not None
+        last = now
+
+
+def test_idle_for_ten_minutes_costs_a_cell() -> None:
+    """A status of ten cells is the first that outgrows its reserve of nine."""
+    painter = Painter()
+    view = sample_view(description="a", completed=1, total=2, unit="row")
+
+    def bar(idle: float) -> int:
+        return sum(cell in "━╾─" for cell in painter.rows((view._replace(idle=idle),), 59, idle)[0])
+
+    assert bar(12.0) == bar(599.0) == bar(600.0) + 1 == bar(3599.0) + 1
+
+
+def test_the_time_left_needs_two_gaps() -> None:
+    """ETA is unknown until two gaps have been seen, and agrees with the rate after that."""
+    estimate = Estimate(0.0, 0)
+    shown = []
+    for second in range(1, 5):
+        estimate.sample(float(second), 10.0 * second)
+        shown.append(estimate.outlook(float(second), 10.0 * second, 100.0))
+    assert [left for _, left in shown[:1]] == [None]
+    assert shown[2:] == [(10.0, 7.0), (10.0, 6.0)]
+
+
+def test_when_a_task_is_idle() -> None:
+    """After ten seconds, or three times the longest gap; after sixty before two movements. A text never is, nor a parent whose
+    child moves."""
+    for gap, after in ((1.0, 10.0), (5.0, 15.0)):
+        estimate = Estimate(0.0, 0)
+        for step in range(1, 4):
+            estimate.sample(step * gap, step)
+        assert not estimate.is_idle(3 * gap + after) and estimate.is_idle(3 * gap + after + 0.1)
+    assert not Estimate(0.0, 0).is_idle(60.0) and Estimate(0.0, 0).is_idle(60.1)
+    clock = ManualClock()
+    ticker, terminal = ManualTicker(), EmulatedTerminal(80, 24)
+    tracker = ProgressTracker(terminal=terminal, ticker=ticker, clock=clock)
+    parent = tracker.add_task("parent", total=10, unit="file")
+    child = tracker.add_task("child", total=1000, unit="row", parent=parent)
+    tracker.add_task("a text")
+    for _ in range(100):
+        clock.advance(1.0)
+        child.advance()
+        ticker.tick()
+    assert not any("idle" in row for row in terminal.text)
+    clock.advance(120.0)
+    ticker.tick()
+    assert [row.split()[0] for row in terminal.text if "idle" in row] == ["parent", "child"]
+    tracker.stop()
+
+
+def test_more_rows_than_fit() -> None:
+    """What does not fit is counted in the last row, indented like a name."""
+    terminal, renderer = EmulatedTerminal(80, 5), AnsiRenderer()
+    renderer.start(terminal)
+    views = tuple(sample_view(id=at, position=at, description=f"task-{at}", total=10) for at in range(3))
+    renderer.render(Frame(0.0, views, more=37))
+    terminal.flush()
+    assert terminal.text[-1] == "  ... 37 more" and len(terminal.text) == 4
+
+
+# Lines for logs and screen readers
+
+
+@pytest.mark.parametrize("in_words", [False, True])
+def test_lines_of_logs(in_words: bool) -> None:
+    """Each is one line of ASCII, without marks, padding, colour or an end of line; in words no sign is left."""
+    views = [*(view for views in SAMPLES for view in views), *KEPT]
+    failed = KEPT[-1]._replace(description="broken.csv", state="failed")
+    for view in (*views, failed._replace(estimated=True, total=None), failed._replace(estimated=True)):
+        name = view.description
+        lines = [opening(name, view), midway(name, view, in_words=in_words), closing(name, view, in_words=in_words)]
+        for line in lines:
+            assert line.isascii() and line.isprintable() and "  " not in line and line == line.strip(), line
+            assert line.startswith(f"{name}: ")
+            told = line.removeprefix(name).removesuffix(view.cause or "")
+            assert not in_words or not set("~%") & set(told), line
