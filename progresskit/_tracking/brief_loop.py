@@ -1,10 +1,13 @@
-"""The first loop of a forked worker: it becomes a task once it has run for a twentieth of a second.
+"""Loops that are no tasks yet: the first loop of a forked worker, and the loops in pieces of an engine's work.
 
-A worker that is forked for one short loop lives for a millisecond or two. A task, the ticker's thread and a connection to the hub
-would more than double that time, because a forked process copies each memory page that it writes to, which takes some
-microseconds per page. So the loop at first counts by itself, in as few functions as possible, and reports its end in
-one write. It becomes a task if it runs on, if it ends before its last item, or if the process uses a tracker meanwhile.
-Does not know processes: `processes.workers` sets the functions that report an end and clean up inherited state.
+Where a process or a piece of work lives for milliseconds, a task would cost a large part of that. So a brief loop at first counts by
+itself, in as few functions as possible, and reports its end by itself. It becomes a task if it runs on, if it ends before its last
+item, or if its process or piece of work uses a tracker meanwhile.
+
+A worker that is forked for one short loop copies each memory page that it writes to, which takes some microseconds per page, so
+that a task, the ticker's thread and a connection to the hub would more than double its time. Its loop becomes a task after a twentieth
+of a second. Does not know processes: `processes.workers` sets the functions that report an end and clean up inherited state.
+`processes.reporter` knows the loops of an engine's work.
 """
 
 from __future__ import annotations
@@ -45,33 +48,41 @@ tell: Tell | None = None
 it could. None where loops are tasks from the beginning."""
 settle: Callable[[], object] = int
 """Cleans up what a forked worker has inherited, before the worker uses a tracker. Then calls `add_tasks`."""
-_pending: list[BriefLoop] = []
-"""The loop while it is no task. The code that removes it from here decides whether it becomes a task."""
+_pending: list[BriefLoop] = []  # the first loop while it is no task
 
 
-def first_loop(iterable: Any, description: object, unit: object) -> Iterator[Any] | None:
-    """Return the iterator of a brief loop, or None if the loop must be a task from the beginning."""
+def is_plain(iterable: Any, description: object, unit: object) -> bool:
+    """Return whether a loop over `iterable` may be a brief one."""
+    return (
+        type(description) is str
+        and type(unit) is str
+        and 0 < len(unit) <= LONGEST_UNIT
+        and unit.isprintable()
+        and not joining.disabled_blocks
+        and not hasattr(iterable, "__aiter__")
+    )
+
+
+def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | None:
+    """Return the iterator of the first loop of a forked worker, or None if the loop must be a task from the beginning."""
     multiprocessing_hook.first_loop = None
-    if (
-        type(description) is not str
-        or type(unit) is not str
-        or len(unit) > LONGEST_UNIT
-        or not unit.isprintable()
-        or joining.disabled_blocks
-        or tracker_providers
-        or hasattr(iterable, "__aiter__")
-    ):
+    if tracker_providers or not is_plain(iterable, description, unit):
         return None
-    return BriefLoop(iterable, description, unit, current_tracker()).run()
+    return _FirstLoop(iterable, description, unit, current_tracker()).run()
 
 
 def add_tasks() -> None:
     """Make the loop a task, and each later loop too, because the process uses its tracker."""
     global tell
     tell = multiprocessing_hook.first_loop = None
-    while _pending:
+    make_tasks(_pending)
+
+
+def make_tasks(pending: list[BriefLoop]) -> None:
+    """Make the `pending` loops tasks."""
+    while pending:
         try:
-            loop = _pending.pop()
+            loop = pending.pop()
         except IndexError:  # it has ended
             return
         loop.add_task()
@@ -84,43 +95,61 @@ class BriefLoop(Loop):
         iterable: What to run over.
         description: What the loop does.
         unit: A noun for an item.
-        tracker: The tracker that the task will belong to.
+        pending: The brief loops that have begun and may become tasks, with which this one belongs. The code that removes a loop
+            from there decides whether it becomes a task.
     """
 
-    __slots__ = ("_began", "_counter", "_description", "_is_reported", "_size", "_tracker", "_unit")
+    __slots__ = ("_began", "_counter", "_description", "_is_reported", "_pending", "_size", "_unit")
     _counter: Counter | None
     _task: Task | None
 
-    def __init__(self, iterable: Any, description: str, unit: str, tracker: ProgressTracker) -> None:
+    def __init__(self, iterable: Any, description: str, unit: str, pending: list[BriefLoop]) -> None:
         self._iterable = iterable
         self._source = iter(iterable)
         self._finish = True
         self._task = self._not_begun = self._counter = None
         self._description = description
         self._unit = unit
-        self._tracker = tracker
+        self._pending = pending
         self._is_reported = False
+
+    # What differs by where the loop is
+
+    def _home(self) -> ProgressTracker:
+        """Return the tracker that the task belongs to."""
+        raise NotImplementedError
+
+    def _watch(self) -> bool:
+        """See to it that the loop, which begins, becomes a task in time; return whether it may be a brief one."""
+        raise NotImplementedError
+
+    def _settle(self) -> object:
+        """Make all loops that belong together tasks. Other threads that do so are waited for."""
+        raise NotImplementedError
+
+    def _tell(self, count: int, seconds: float) -> bool:
+        """Report that the loop has ended after `seconds` with `count` items; return whether it was brief enough for that."""
+        raise NotImplementedError
 
     @property
     def added(self) -> Task | None:
         """The task, as the parent of loops within this one; None if the loop has ended without one."""
         if self._task is None and not self._is_reported:
-            settle()
+            self._settle()
         return self._task
 
     @property
     def task(self) -> Task:
         """The task, which is made now if there is none."""
         if self._task is None and self._is_reported:  # its end has been reported: this task is not shown
-            self._tracker = silent_tracker()
-            self.add_task().finish()
+            self.add_task(silent_tracker()).finish()
         elif self._task is None:
-            settle()
+            self._settle()
         return super().task  # type: ignore[return-value]  # what `_begin` has returned
 
     def _begin(self, size: int | None, task: Task | None, begun: bool) -> Task:  # type: ignore[override]  # a slot there
         if task is None:
-            task = self._tracker.add_task(self._description, size, unit=self._unit, start=begun)
+            task = self._home().add_task(self._description, size, unit=self._unit, start=begun)
         else:
             task._begin_loop(size)
         if begun:
@@ -140,41 +169,77 @@ class BriefLoop(Loop):
             counter = AnyCounter(source)
             portions, is_quick = iter((counter.iterator,)), False  # type: ignore[arg-type]  # it has one until it is closed
         is_whole = is_quick or instruction(self._code, self._instruction) == "FOR_ITER"
-        if not is_whole or self._task is not None or tell is None:
+        if not is_whole or self._task is not None:
             return super()._open(source)
         self._size, self._counter, self._began = size, counter, monotonic()
+        if not self._watch():
+            return super()._open(source)
         current_loop.set(self)
+        return counter, portions
+
+    def _complete(self, counter: Counter) -> None:
+        try:
+            self._pending.remove(self)
+        except ValueError:  # it is a task, or is being made one
+            self._settle()
+            self._complete_task(counter)
+            return
+        done = counter.handed()
+        if self._tell(done, monotonic() - self._began):
+            self._is_reported = True
+            counter.close(done)
+        else:  # from here on no other thread makes the task
+            self._settle()
+            self.add_task()
+            self._complete_task(counter)
+
+    def _complete_task(self, counter: Counter) -> None:
+        super()._complete(counter)
+        if current_loop.get() is self:
+            current_loop.set(None)
+
+    def add_task(self, tracker: ProgressTracker | None = None) -> Task:
+        """Make this loop, which has begun, a task of `tracker`, by default the one that it is at home in, and return it."""
+        tracker = self._home() if tracker is None else tracker
+        task = tracker.add_task(self._description, self._size, unit=self._unit, parent=None)
+        task._began = tracker.clock() - (monotonic() - self._began)
+        count_in(task, self._counter)
+        self._task = task
+        return task
+
+
+class _FirstLoop(BriefLoop):
+    """The first loop of a forked worker.
+
+    Args:
+        iterable, description, unit: As for `BriefLoop`.
+        tracker: The tracker that the task will belong to.
+    """
+
+    __slots__ = ("_tracker",)
+
+    def __init__(self, iterable: Any, description: str, unit: str, tracker: ProgressTracker) -> None:
+        super().__init__(iterable, description, unit, _pending)
+        self._tracker = tracker
+
+    def _home(self) -> ProgressTracker:
+        return self._tracker
+
+    def _watch(self) -> bool:
+        if tell is None:
+            return False
         _pending.append(self)
         try:
             start_new_thread(_wait, ())
         except RuntimeError:  # no threads here
             settle()
-        return counter, portions
+        return True
 
-    def _complete(self, counter: Counter) -> None:
-        tell_end = tell
-        try:
-            _pending.remove(self)
-        except ValueError:  # it is a task, or is being made one
-            settle()
-            super()._complete(counter)
-            return
-        done, seconds = counter.handed(), monotonic() - self._began
-        if tell_end is not None and seconds <= TASK_SECONDS and tell_end(done, seconds, self._unit):
-            self._is_reported = True
-            counter.close(done)
-        else:  # from here on no other thread makes the task
-            settle()
-            self.add_task()
-            super()._complete(counter)
+    def _settle(self) -> object:
+        return settle()
 
-    def add_task(self) -> Task:
-        """Make this loop, which has begun, a task, and return it."""
-        task = self._tracker.add_task(self._description, self._size, unit=self._unit, parent=None)
-        task._began = self._tracker.clock() - (monotonic() - self._began)
-        count_in(task, self._counter)
-        self._task = task
-        return task
+    def _tell(self, count: int, seconds: float) -> bool:
+        return tell is not None and seconds <= TASK_SECONDS and tell(count, seconds, self._unit)
 
 
 def _wait() -> None:

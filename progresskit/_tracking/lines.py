@@ -6,6 +6,7 @@ drawn.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from contextvars import copy_context
@@ -110,6 +111,8 @@ class LineQueue:
         self.append(line[:-1] if line.endswith("\n") else line)
         self.context = copy_context()
         self.announce()
+        if core.attached and "PROGRESSKIT_HUB_LOG" in os.environ:
+            core.ticker.flush_lines()  # so that words which the job writes next stand below the line
         if "IPython" in sys.modules and core.attached:
             self._write_in_cell()
 

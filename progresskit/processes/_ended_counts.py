@@ -168,9 +168,14 @@ class UnseenTasks(EndedCounts):
 
     def note(self, task: Task, now: float) -> None:
         """Count `task`, which has ended at the instant `now`."""
-        began = now - task.elapsed
-        self.began = began if self.began is None else min(self.began, began)
-        self.add(task.state, task.unit, task.completed)
+        self.note_end(task.state, task.unit, task.completed, task.elapsed, now)
+
+    def note_end(self, state: str, unit: str, completed: Count, seconds: float, now: float) -> None:
+        """Count a task that has ended in `state` at the instant `now`, after `seconds`."""
+        began = now - seconds
+        if self.began is None or began < self.began:
+            self.began = began
+        self.add(state, unit, completed)
 
     def age(self, now: float) -> float:
         """Return the seconds from the start of the first task to the instant `now`; 0.0 if there is none."""

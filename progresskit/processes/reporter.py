@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
 from .._system.platform import THREAD_TIME
-from .._tracking.core import TrackerCore
-from .._tracking.tracker import ProgressTracker, tracker_providers
+from .._tracking import counters as counting
+from .._tracking import multiprocessing_hook
+from .._tracking.brief_loop import BriefLoop, is_plain, make_tasks
+from .._tracking.core import TrackerCore, current_loop
+from .._tracking.tracker import ProgressTracker, active, tracker_providers
 from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts, UnseenTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextvars import Token
-    from typing import Self
+    from typing import Any, Self
 
     from .._model.frames import TaskView
     from .._tracking.task import Task
@@ -158,7 +161,14 @@ class Work:
 
     @property
     def tracker(self) -> ProgressTracker:
-        """The tracker of this piece, made on first use: most pieces of work report no progress."""
+        """The tracker of this piece, made on first use: most pieces of work report no progress. Loops that are no tasks yet become
+        tasks, because the tracker is used."""
+        if self._reporter.brief_loops:
+            self._reporter.add_brief_loops()
+        return self.home()
+
+    def home(self) -> ProgressTracker:
+        """Return the tracker of this piece, for a loop that becomes a task."""
         tracker = self._tracker
         if tracker is None:
             with TrackerCore.lock:
@@ -167,8 +177,16 @@ class Work:
                     tracker = self._tracker = self._reporter.new_tracker()
         return tracker
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody reads the reports."""
+        return self._reporter.watched is None or self._reporter.watched()
+
     def end(self) -> None:
         """End live tasks: those whose count is complete finish, others are cancelled."""
+        pending = self._reporter.brief_loops
+        if pending and any(loop.work is self for loop in list(pending)):  # its iterator lives on, unused
+            self._reporter.add_brief_loops()
         tracker, self._tracker = self._tracker, None  # a thread that runs on gets a new one
         if tracker is None:
             return
@@ -180,6 +198,39 @@ class Work:
 
 
 _work: ContextVar[Work | None] = ContextVar("progresskit_work", default=None)
+
+
+class _WorkLoop(BriefLoop):
+    """A loop in a piece of work: it is a task only if a report is due while it runs, or if it takes long.
+
+    Args:
+        iterable, description, unit: As for `BriefLoop`.
+        work: The piece of work.
+    """
+
+    __slots__ = ("work",)
+
+    def __init__(self, iterable: Any, description: str, unit: str, work: Work) -> None:
+        super().__init__(iterable, description, unit, work._reporter.brief_loops)  # type: ignore[arg-type]  # a list of these
+        self.work = work
+
+    def _home(self) -> ProgressTracker:
+        return self.work.home()
+
+    def _watch(self) -> bool:
+        self.work._reporter.expect(self)
+        return True
+
+    def _settle(self) -> None:
+        self.work._reporter.add_brief_loops()
+
+    def _tell(self, count: int, seconds: float) -> bool:
+        if seconds >= SHORT_TASK_SECONDS:
+            return False
+        self.work._reporter.note_brief_end(count, seconds, self._unit)
+        if current_loop.get() is self:
+            current_loop.set(None)
+        return True
 
 
 class Reporter:
@@ -201,6 +252,7 @@ class Reporter:
 
     Attributes:
         delay: Seconds until `carry` is due; None while there is nothing to report.
+        brief_loops: The running loops that are no tasks yet.
 
     Example:
         >>> woken = []
@@ -234,7 +286,7 @@ class Reporter:
         self._budget = budget
         self._clock = clock
         self._cpu = cpu
-        self._watched = watched
+        self.watched = watched
         self._trackers: list[TrackerCore] = []
         self._unused: list[ProgressTracker] = []
         self._own = self.new_tracker() if own else None
@@ -243,6 +295,7 @@ class Reporter:
         self._line_bytes = 0  # of _lines, in JSON
         self._missing = [0, 0]  # ended tasks and lines dropped for lack of room
         self._unseen = UnseenTasks()
+        self.brief_loops: list[_WorkLoop] = []
         self._counts: dict[int, int | float] = {}
         self._last: tuple[object, ...] = ()  # the contents of the last report
         self._reported = -UNCHANGED_INTERVAL  # when it was made
@@ -267,6 +320,7 @@ class Reporter:
         """Make `track` and `ProgressTracker()` report here if they run within a piece of work."""
         tracker_providers.append(self._provided_tracker)
         _reporters.append(self)
+        multiprocessing_hook.first_loop = _brief_loop
         if len(_reporters) == 1:
             threading.Thread.start = _start  # type: ignore[method-assign, assignment]
 
@@ -276,6 +330,8 @@ class Reporter:
         if self in _reporters:
             tracker_providers.remove(self._provided_tracker)
             _reporters.remove(self)
+            if not _reporters and multiprocessing_hook.first_loop is _brief_loop:
+                multiprocessing_hook.first_loop = None
             if not _reporters and threading.Thread.start is _start:
                 threading.Thread.start = _thread_start  # type: ignore[method-assign]
 
@@ -284,10 +340,30 @@ class Reporter:
         return Work(self)
 
     def _provided_tracker(self) -> ProgressTracker | None:
-        if self._watched is not None and not self._watched():
+        if self.watched is not None and not self.watched():
             return None
         work = _here()
         return self._own if work is None else work.tracker
+
+    # Loops that are no tasks yet
+
+    def expect(self, loop: _WorkLoop) -> None:
+        """Report `loop`, which begins, as a task if it still runs when the next report is due."""
+        self.brief_loops.append(loop)
+        if self.delay is None:
+            with TrackerCore.lock:
+                self._rouse()
+
+    def add_brief_loops(self) -> None:
+        """Make all running loops tasks."""
+        with TrackerCore.lock:
+            make_tasks(self.brief_loops)  # type: ignore[arg-type]  # a list of brief loops
+
+    def note_brief_end(self, count: int, seconds: float, unit: str) -> None:
+        """Count a loop that has ended after `seconds` with `count` items, and was no task."""
+        with TrackerCore.lock:
+            self._unseen.note_end("finished", unit, count, seconds, self._clock())
+            self._rouse()
 
     # The ticker's interface, for trackers
 
@@ -353,6 +429,7 @@ class Reporter:
     def collect(self) -> Report | None:
         """Return a report, or None if nothing has changed, and set `delay`."""
         with TrackerCore.lock:
+            self.add_brief_loops()
             report = self._collect(self._clock())
             self.delay = self.interval if self._trackers or self._has_news else None
         return report
@@ -410,6 +487,22 @@ def _here() -> Work | None:
     if work is None:
         work = getattr(threading.current_thread(), "_progresskit_work", None)
     return work
+
+
+def _brief_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | None:
+    """Return the iterator of a loop that is no task yet, or None if the loop must be a task from the beginning."""
+    work = _here()
+    if (
+        work is None
+        or len(tracker_providers) != len(_reporters)
+        or active.get() is not None
+        or current_loop.get() is not None
+        or counting.poll is not None
+        or not work.is_watched
+        or not is_plain(iterable, description, unit)
+    ):
+        return None
+    return _WorkLoop(iterable, description, unit, work).run()
 
 
 def _start(thread: threading.Thread) -> None:

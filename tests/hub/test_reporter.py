@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from progresskit import Frame, ProgressTracker, track
+from progresskit._tracking.core import current_loop
 from progresskit._tracking.joining import current_tracker
 from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.engines import ReportReader
@@ -187,3 +191,100 @@ def test_lines_that_no_report_can_hold_are_counted(line: str, count: int) -> Non
     kept = len(read.lines) - 1
     assert set(read.lines[:-1]) <= {line}
     assert read.lines[-1].startswith(f"progresskit: {count - kept:,d} lines are missing here")
+
+
+@pytest.fixture
+def reporter() -> Iterator[Reporter]:
+    """A reporter that provides trackers."""
+    reporter = Reporter(lambda: None, interval=0.5)
+    reporter.begin()
+    yield reporter
+    reporter.close()
+
+
+def reported(reporter: Reporter) -> list[tuple[str, str]]:
+    """Return the ended tasks of a new report, and the counts of those that it does not name, as text."""
+    report = reporter.collect()
+    if report is None:
+        return []
+    found: list[tuple[str, str]] = [(view.description, view.state) for view in report.frame.ended]
+    return found if report.unseen is None else [*found, (f"{report.unseen.tasks} unseen", report.unseen.text())]
+
+
+def test_short_loops_are_no_tasks(reporter: Reporter) -> None:
+    """Loops that end between two reports are counted; their work makes no tracker."""
+    for _ in range(3):
+        with reporter.work() as work:
+            for _ in track(range(5), "short", unit="row"):
+                pass
+            assert sum(track([1, 2], unit="row")) == 3
+            assert work._tracker is None
+    assert reported(reporter) == [("6 unseen", "21 rows")]
+    assert reporter.collect() is None
+
+
+def test_loops_that_a_report_finds(reporter: Reporter) -> None:
+    """A loop that runs while a report is made has a row and a last line."""
+    with reporter.work():
+        for number in track(range(5), "seen", unit="row"):
+            if number == 2:
+                report = reporter.collect()
+                assert report is not None
+                assert [(view.description, view.completed, view.total) for view in report.frame.tasks] == [
+                    ("seen", 2, 5)
+                ]
+    assert reported(reporter) == [("seen", "finished")]
+    assert current_loop.get() is None
+
+
+def test_short_loops_with_other_ends(reporter: Reporter) -> None:
+    """A short loop that is left, fails or is dropped unused, or whose task or tracker is used, is a task."""
+    with reporter.work():
+        for number in track(range(5), "left"):
+            if number == 2:
+                break
+    assert reported(reporter) == [("1 unseen", "2 items")]
+    with reporter.work(), suppress(ValueError):
+        for number in track(range(5), "failed"):
+            if number == 2:
+                raise ValueError("bad row")
+    assert reported(reporter) == [("failed", "failed")]
+    with reporter.work() as work:
+        loop: Any = track(range(5), "kept")
+        next(loop)
+        for _ in track(range(3), "outer"):
+            assert [task.description for task in current_tracker().tasks] == ["kept", "outer"]
+            assert [task.description for task in work.tracker.tasks] == ["kept", "outer"]
+            for _ in track(range(2), "inner"):
+                pass
+    assert [name for name, _ in reported(reporter)] == ["1 unseen"]  # the others are parts of it
+    with reporter.work():
+        loop = track(range(2), "asked")
+        for _ in loop:
+            loop.task.update(description="named")
+        assert (loop.task.state, loop.task.completed) == ("finished", 2)
+
+
+def test_loops_that_threads_share_a_report(reporter: Reporter) -> None:
+    """Each item counts once, whether or not a report comes in the middle of a loop."""
+    over = threading.Event()
+
+    def report_on() -> None:
+        while not over.is_set():
+            found.append(reporter.collect())
+
+    found: list[Report | None] = []
+    reports = threading.Thread(target=report_on)
+    reports.start()
+    for _ in range(300):
+        with reporter.work():
+            for _ in track(range(7), "short", unit="row"):
+                pass
+    over.set()
+    reports.join()
+    found.append(reporter.collect())
+    known = [report for report in found if report is not None]
+    amounts = [report.unseen.amounts["row"] for report in known if report.unseen is not None]
+    ended = [view.completed for report in known for view in report.frame.ended]
+    assert sum(amounts) + sum(ended) == 2100
+    assert sum(report.unseen.tasks for report in known if report.unseen is not None) + len(ended) == 300

@@ -562,6 +562,23 @@ def test_printed_after_loops_in_a_log(where: str, tmp_path: Path) -> None:
     assert said == [each for k in "0123456" for each in ((k, ""), ("", k))], text
 
 
+SPEAKING_BOTH_WAYS = """
+import progresskit
+gate = TICKER.scheduler.gate
+gate.line_time.most = gate.line_time.left = 60.0
+for k in range(7):
+    progresskit.print(f"line {k}")
+    print(f"word {k}")
+"""
+
+
+def test_lines_and_words_in_a_log() -> None:
+    """A line of `progresskit.print` is above what the job prints after it, where both go to one log, past each other."""
+    command = [*RUN, "--", sys.executable, "-u", "-c", PATIENT + SPEAKING_BOTH_WAYS]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, encoding="utf-8")
+    assert run.stdout.splitlines() == [f"{what} {k}" for k in range(7) for what in ("line", "word")]
+
+
 @given(
     st.lists(st.sampled_from([b"words\n", b"\x1b", b"\x1b]77", b"\x1b[1m", PREFIX, PREFIX + b"7;1\x07", b"7;2\x07"])),
     st.data(),

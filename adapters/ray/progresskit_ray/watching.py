@@ -126,7 +126,7 @@ class Watching:
         import ray
 
         actor = self._actor
-        with contextlib.suppress(Exception):  # the actor has gone, or all of Ray
+        with contextlib.suppress(Exception, SystemExit):  # the actor has gone, or all of Ray, which raises SystemExit
             while not self._leaving and ray.is_initialized():
                 self._receive(*ray.get(actor.next_reports.remote()))
 
