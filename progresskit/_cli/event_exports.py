@@ -12,6 +12,7 @@ from typing import Any
 
 from .._model.metrics import prometheus_text
 from .._text.formatting import format_progress, format_rate, format_seconds
+from .._text.plurals import written
 from .event_log import Log, Run
 from .event_report import in_order, summary
 
@@ -52,9 +53,8 @@ def trace(log: Log) -> str:
                 **common,
             }
             bounds = [activity.start, *(edge for pause in activity.pauses for edge in pause), activity.end]
-            end = {"outcome": activity.outcome, "completed": view.completed, "total": view.total, "unit": view.unit}
-            if view.cause:
-                end["reason"] = view.cause
+            end = {"outcome": activity.outcome, "completed": view.completed, "total": view.total}
+            end |= {"unit": written(view.unit)} | ({"reason": view.cause} if view.cause else {})
             for begin, over in zip(bounds[::2], bounds[1::2], strict=True):
                 events.append({"ph": "b", "ts": microseconds(begin), **words})
                 events.append({"ph": "e", "ts": microseconds(max(over, begin)), **words, "args": end})
@@ -101,7 +101,7 @@ def table(log: Log) -> str:
                     activity.outcome,
                     view.completed,
                     "" if view.total is None else view.total,
-                    _cell(view.unit),
+                    _cell(written(view.unit)),
                     "" if wall is None else f"{wall:.3f}",
                     f"{view.elapsed:.3f}",
                     "" if view.rate is None else f"{view.rate:.6g}",

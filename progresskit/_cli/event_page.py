@@ -11,7 +11,8 @@ from importlib.resources import files
 from typing import Any
 
 from .._model.curves import POINTS
-from .._text.formatting import format_duration, format_progress, format_rate, format_seconds
+from .._text.formatting import DEFAULT_UNIT, format_duration, format_progress, format_rate, format_seconds
+from .._text.plurals import forms, written
 from .event_log import Activity, Log, Run
 from .event_report import in_order, summary
 
@@ -48,7 +49,8 @@ def _part(folder: str, name: str) -> str:
 def _run(run: Run) -> dict[str, Any]:
     """Return the data of `run` for the page: times in seconds since it began, and its tasks, each above its subtasks."""
     began, activities = run.began, in_order(run)
-    longest = sorted(activities, key=lambda activity: activity.end - (activity.start or activity.end))[-CURVES:]
+    begun = [activity for activity in activities if activity.start is not None]
+    longest = sorted(begun, key=lambda activity: activity.end - (activity.start or 0.0))[-CURVES:]
     with_curve = {activity.view.id for activity in longest}
     tasks = [_task(activity, began, activity.view.id in with_curve) for activity in activities]
     return {
@@ -75,7 +77,8 @@ def _task(activity: Activity, began: float, has_curve: bool) -> dict[str, Any]:
         "outcome": activity.outcome,
         "completed": view.completed,
         "total": view.total,
-        "unit": view.unit,
+        "unit": written(view.unit),
+        "units": forms(view.unit or DEFAULT_UNIT)[1],
         "done": format_progress(view.completed, view.total, view.unit, estimated=view.estimated),
         "time": format_seconds(view.elapsed),
         "rate": format_rate(view.rate, view.unit),

@@ -9,10 +9,9 @@ function detail(task) {
     ...task.pauses.map(([from, to]) => `paused from ${seconds(from)} to ${seconds(to)}`),
     ...Object.entries(task.fields).map(([name, value]) => `${name}=${value}`)];
   box.append(element("p", facts.filter(Boolean).join(" · ")));
-  const speed = rates(task.curve);
-  if (speed.length > 1) {
-    box.append(element("p", `throughput, ${task.unit || "units"} a second; at most ${Math.max(...speed.map((p) => p[1])).toPrecision(3)}`));
-    box.append(curve(speed, `throughput of ${task.name}`));
+  const points = rates(task.curve);
+  if (points.length > 1) {
+    box.append(caption(points, task.units), curve(points, `throughput of ${task.name}`));
   }
   return box;
 }

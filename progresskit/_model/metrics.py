@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._text.plurals import written
 from .frames import TaskView
 
 METRICS = (
@@ -47,7 +48,7 @@ def prometheus_text(
         lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
         for run, views in listed:
             for view in views:
-                labels = {"run": run, "task": str(view.id), "description": view.description, "unit": view.unit}
+                labels = {"run": run, "task": str(view.id), "description": view.description, "unit": written(view.unit)}
                 if metric == "state":
                     labels["state"] = "left" if (run, view.id) in left else view.outcome
                 value = {

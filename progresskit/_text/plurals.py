@@ -45,6 +45,16 @@ def forms(unit: str) -> tuple[str, str]:
     return unit, unit + "s"
 
 
+def written(unit: str) -> str:
+    """Return `unit` for other programs: as the caller has written it, the first form where both are given.
+
+    Example:
+        >>> written("rows"), written("entry|entries")
+        ('rows', 'entry')
+    """
+    return unit.partition("|")[0]
+
+
 def _singular(plural: str) -> str:
     if plural.endswith("ies") and len(plural) > 4:
         return plural[:-3] + "y"

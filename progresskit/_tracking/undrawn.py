@@ -108,4 +108,4 @@ class Uncaptured:
 def _ending(view: TaskView) -> str:
     amount = f"{view.completed:,}" if view.total is None else f"{view.completed:,}/{view.total:,}"
     words = view.reason if view.state == "failed" and view.reason else ""
-    return f"{view.description}: {view.state}{f': {words}' if words else ''}, {amount} {view.unit}"
+    return f"{view.description}: {view.state}{f': {words}' if words else ''}, {amount} {view.unit.partition('|')[0]}"

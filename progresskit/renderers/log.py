@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._text.cells import encodable
+from .._text.plurals import written
 from .plain import PlainRenderer, no_command
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _fields(event: str, view: TaskView) -> dict[str, Any]:
         "progress_completed": view.completed,
         "progress_total": view.total,
         "progress_percent": None if fraction is None else round(100 * fraction, 1),
-        "progress_unit": view.unit,
+        "progress_unit": written(view.unit),
         "progress_rate": view.rate,
         "progress_elapsed": view.elapsed,
         "progress_eta": view.eta,

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .._model.states import ENDED
+from .._text.cells import cell_width
 from .._text.formatting import (
     format_duration,
     format_fields,
@@ -48,20 +49,26 @@ _COLORS = {
 """Colours with contrast on a white page and on a black one."""
 _STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
 _HEAD = (
-    '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) minmax(4em,1fr);column-gap:1em;'
-    "align-items:center;text-align:right;overflow-x:auto;white-space:pre;min-height:{height}em;align-content:start;"
+    '<div style="display:grid;grid-template-columns:max-content minmax(3em,14em) repeat(4,max-content) minmax({last}ch,1fr);'
+    "column-gap:1em;align-items:center;text-align:right;overflow-x:auto;scrollbar-width:none;white-space:pre;"
+    "min-height:{height}em;align-content:start;"
     "font:13px/1.6 var(--jp-code-font-family,ui-monospace,monospace);"
     'color:var(--jp-content-font-color1,var(--vscode-foreground,inherit))">'
 )
+LAST_CELLS = 40
+"""The most cells that are kept free for the last column. What is longer is cut off in a narrow page, since a row that wraps is higher
+while it runs than at its end."""
 SHORT_REASON = 16
 """The most characters of a state and its reason beside the other columns. A longer reason has its own line."""
 _TRACK = "background:rgba(128,128,128,.3)"
 _AS_OF = (
-    '<span style="opacity:.7;animation:progresskit-as-of {seconds}s">as of {time}</span>'
+    '<span style="grid-area:1/1;background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas));'
+    "color:var(--jp-content-font-color1,var(--vscode-foreground,CanvasText));"
+    'animation:progresskit-as-of {seconds}s">as of {time}</span>'
     "<style>@keyframes progresskit-as-of{{0%,99%{{visibility:hidden}}}}</style>"
 )
-"""The style of a text that an animation reveals if no new picture arrives in time. A viewer that removes styles shows
-it at once."""
+"""A text that covers the times of a row, which mean nothing any more, and that an animation reveals if no new picture arrives in time.
+A viewer that removes styles shows it at once."""
 
 
 class Area:
@@ -131,7 +138,7 @@ class Area:
             clock: The time of day, for a picture with tasks that run.
         """
         views, more = self._shown()
-        self._rows = max(self._rows, len(views) + bool(more))
+        self._rows = max(self._rows, len(views) + bool(more) + sum(bool(_last_words(view)[1]) for view in views))
         picture = rows_html(views, more, self._rows), rows_text(views, more)
         if picture == self._picture:
             return
@@ -188,16 +195,30 @@ def rows_html(views: list[TaskView], more: int, rows: int, stamp: str = "") -> s
         True
     """
     live = next((view.id for view in views if view.state not in ENDED), None)
-    parts = [
-        _HEAD.format(height=round(1.6 * rows, 1)),
-        *(_row_html(view, stamp if view.id == live else "") for view in views),
-    ]
+    last, parts = 0, []
+    for view in views:
+        words, reason = _last_words(view)
+        last = max(last, cell_width(words))
+        parts.append(_row_html(view, words, reason, stamp if view.id == live else ""))
+    parts.insert(0, _HEAD.format(height=round(1.6 * rows, 1), last=min(last, LAST_CELLS)))
     if more:
         parts.append(f'<div style="grid-column:1/-1;text-align:left">  ... {more:,d} more</div>')
     return "".join([*parts, "</div>"])
 
 
-def _row_html(view: TaskView, stamp: str) -> str:
+def _last_words(view: TaskView) -> tuple[str, str]:
+    """Return the text of the last column, and a reason that is too long for it, which has its own line."""
+    words = format_fields(view.fields)
+    if view.state not in ("failed", "cancelled", "paused"):
+        return " ".join(words), ""
+    outcome = view.outcome + (f": {view.cause}" if view.cause else "")
+    if len(outcome) <= SHORT_REASON:
+        return " ".join([outcome, *words]), ""
+    return " ".join([view.outcome, *words]), view.cause or ""
+
+
+def _row_html(view: TaskView, last: str, reason: str, stamp: str) -> str:
+    """Return a row with `last` in its last column, `reason` below it, and the HTML `stamp` over its times."""
     state, fraction = view.state, view.fraction
     mark = STYLES["line"].marks.get(view.outcome, " ")
     name = escape(view.description or f"task {view.id}")
@@ -218,27 +239,25 @@ def _row_html(view: TaskView, stamp: str) -> str:
     else:
         eta = "" if view.total is None or state == "paused" else f" eta {format_duration(view.eta)}"
         times = format_duration(view.elapsed) + eta
-    last = [escape(text) for text in format_fields(view.fields)]
     below = ""
-    if state in ("failed", "cancelled", "paused"):
-        words = view.outcome + (f": {view.cause}" if view.cause else "")
-        if len(words) > SHORT_REASON:
-            words = view.outcome
-            margin = f"padding-left:{1.2 * min(view.depth, 20) + 1.2:.1f}em"
-            below = f'<span style="grid-column:1/-1;text-align:left;white-space:pre-wrap;{margin}">{escape(view.cause or "")}</span>'
-        last.insert(0, escape(words))
-    if stamp:
-        last.append(stamp)
+    if reason:
+        margin = f"padding-left:{1.2 * min(view.depth, 20) + 1.2:.1f}em"
+        below = f'<span style="grid-column:1/-1;text-align:left;white-space:pre-wrap;{margin}">{escape(reason)}</span>'
     cells = (
         format_percent(fraction).strip(),
         format_progress(view.completed, view.total, view.unit, estimated=view.estimated),
         "" if state in ("paused", "pending") else format_rate(view.rate, view.unit),
-        times,
     )
+    timing = f'<span style="grid-area:1/1">{escape(times)}</span> {stamp}' if stamp else escape(times)
     indent = f";padding-left:{1.2 * min(view.depth, 20):.1f}em" if view.depth else ""
     return (
         f'<div style="display:contents"><span style="text-align:left{indent}">{mark} {name}</span> {bar} '
-        + " ".join(f"<span>{escape(cell)}</span>" for cell in cells)
-        + (f' <span style="text-align:left;white-space:pre-wrap">{" ".join(last)}</span>' if last else "<i></i>")
+        + "".join(f"<span>{escape(cell)}</span> " for cell in cells)
+        + f"<span{' style=display:grid' if stamp else ''}>{timing}</span>"
+        + (
+            f' <span style="text-align:left;overflow:hidden;text-overflow:ellipsis">{escape(last)}</span>'
+            if last
+            else "<i></i>"
+        )
         + f"{below}</div>"
     )

@@ -1,6 +1,6 @@
 """JupyterLab in a real browser: each cell has its own rows, the page does not jump, and a reload shows the last picture.
 
-PICTURES=FOLDER keeps two screenshots there.
+PICTURES=FOLDER keeps three screenshots there.
 """
 
 from __future__ import annotations
@@ -44,34 +44,42 @@ NAMES = (
     ["Upload"],
     ["Endless"],
 )
+WIDGET = (
+    "import ipywidgets, time\nfrom progresskit import track\nout = ipywidgets.Output(layout={'border': '1px solid gray'})\nout",
+    "with out:\n    for row in track(range(20), 'Captured', unit='row'):\n        time.sleep(0.05)\n"
+    "        row % 10 or print('row', row)",
+    "for row in track(range(5), 'After'):\n    pass",
+)
 WATCH = """() => {
   const heights = new Map();
   window.drops = [];
   setInterval(() => document.querySelectorAll('.jp-OutputArea').forEach(area => {
-    const height = area.offsetHeight;
-    if (height < (heights.get(area) || 0)) window.drops.push([area.innerText.slice(0, 40), height, heights.get(area)]);
-    heights.set(area, height);
+    const height = area.offsetHeight, [before, words] = heights.get(area) || [0, ""];
+    if (height < before) window.drops.push([before, words, height, area.innerText]);
+    heights.set(area, [height, area.innerText]);
   }), 20);
 }"""
+DROPS = "() => window.drops"
 OUTPUTS = (
     "() => [...document.querySelectorAll('.jp-CodeCell')].map(cell => cell.querySelector('.jp-OutputArea').innerText)"
 )
-LAST_RUNS = "() => [...document.querySelectorAll('.jp-CodeCell')].at(-1).querySelector('.jp-OutputArea').innerText.includes('Endless')"
+LAST_RUNS = "words => [...document.querySelectorAll('.jp-CodeCell')].at(-1).querySelector('.jp-OutputArea').innerText.includes(words)"
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A page with the notebook, in a server of its own."""
+    """A page with the notebook of `CELLS`, in a server of its own, which has the one of `WIDGET` as well."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     folder = tmp_path_factory.mktemp("lab")
-    cells = [
-        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": code}
-        for n, code in enumerate(CELLS)
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    document = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "notebook.ipynb").write_text(json.dumps(document))
+    for name, codes in (("notebook", CELLS), ("widget", WIDGET)):
+        cells = [
+            {"cell_type": "code", "id": f"c{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": code}
+            for n, code in enumerate(codes)
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        document = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+        (folder / f"{name}.ipynb").write_text(json.dumps(document))
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     environ |= {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
     options = ["--ServerApp.token=", "--ServerApp.password=", "--allow-root", f"--ServerApp.root_dir={folder}"]
@@ -84,11 +92,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         address = _address(folder / "runtime", server)
         with playwright.sync_playwright() as browsers:
             browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1000, "height": 1150})
+            page = browser.new_page(viewport={"width": 1000, "height": 1220})
             page.set_default_timeout(120_000)
-            page.goto(f"{address}lab/tree/notebook.ipynb")
-            page.wait_for_selector(".jp-CodeCell")
-            page.wait_for_function("() => document.body.textContent.includes('| Idle')")
+            _open(page, f"{address}lab/tree/notebook.ipynb")
             try:  # it asks whether it may fetch news
                 page.get_by_role("button", name="No", exact=True).click(timeout=10_000)
             except playwright.TimeoutError:
@@ -115,13 +121,19 @@ def _address(runtime: Path, server: subprocess.Popen[bytes]) -> str:
     raise AssertionError("the server has not started")
 
 
-def _run_all(page: Any) -> None:
-    """Run all cells until the last one shows its row; the kernel may not be connected yet though the page says so."""
+def _open(page: Any, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector(".jp-CodeCell")
+    page.wait_for_function("() => document.body.textContent.includes('| Idle')")
+
+
+def _run_all(page: Any, last: str = "Endless") -> None:
+    """Run all cells until the last one shows `last`; the kernel may not be connected yet though the page says so."""
     for _ in range(20):
         page.locator(".lm-MenuBar-item", has_text="Run").click()
         page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         try:
-            page.wait_for_function(LAST_RUNS, timeout=20_000)
+            page.wait_for_function(LAST_RUNS, arg=last, timeout=20_000)
             return
         except playwright.TimeoutError:
             continue
@@ -141,6 +153,7 @@ def test_lab(page: Any) -> None:
     page.evaluate(WATCH)
     _run_all(page)
     page.wait_for_timeout(1_000)
+    assert page.evaluate(DROPS) == []
     outputs = page.evaluate(OUTPUTS)[1:]
     for output, names in zip(outputs, NAMES, strict=True):
         others = [name for group in NAMES if group is not names for name in group]
@@ -172,3 +185,20 @@ def test_lab(page: Any) -> None:
     page.locator(".lm-Menu-item", has_text="JupyterLab Dark").first.click()
     page.wait_for_timeout(500)
     _keep_picture(page, "notebook-dark")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_output_widget(page: Any) -> None:
+    """What an `Output` of ipywidgets captures has its row in the widget, in the cell that shows it, and no other cell has it."""
+    pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
+    _open(page, page.url.replace("notebook.ipynb", "widget.ipynb?reset"))
+    page.evaluate(WATCH)
+    _run_all(page, "After")
+    widget, capturing, after = page.evaluate(OUTPUTS)
+    assert "✓ Captured" in widget and "20/20 rows" in widget and widget.count("Captured") == 1
+    assert "row 0" in widget and "row 10" in widget
+    assert capturing == "" and "5/5" in after and "Captured" not in after
+    assert page.evaluate(DROPS) == []
+    page.set_viewport_size({"width": 1000, "height": 500})
+    _keep_picture(page, "notebook-output")

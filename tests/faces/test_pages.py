@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from progresskit._cli.event_log import read
 from progresskit._cli.event_page import page as report_page
 from progresskit._model.events import EventEncoder
 from progresskit._model.frames import Frame, sample_view
+from progresskit.renderers.notebook import Area
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -109,6 +111,7 @@ def test_live(browser: Any, tmp_path: Path) -> None:
         before = float(bar.get_attribute("aria-valuenow"))
         page.get_by_text("Rows", exact=True).click()
         page.locator(".curve svg").wait_for()
+        assert re.fullmatch(r"throughput: at most \d+\.\d rows/s", page.locator(".curve p").inner_text())
         page.get_by_text("until about").wait_for()
         page.wait_for_function(
             "count => +document.querySelector('[aria-label=\"orders.csv\"]').getAttribute('aria-valuenow') > count",
@@ -155,6 +158,9 @@ def test_report(browser: Any, tmp_path: Path) -> None:
         {"progresskit": 1, "run": "a1", "argv": ["load.py"], "pid": 7, "host": "db1", "monotonic": 0.0}
     )
     lines: list[str] = []
+    for second in range(5):
+        sent = sample_view(id=20_000, description="sent", unit="B", completed=14_870_000 * second, age=2.0 + second)
+        lines += encoder.lines(Frame(2.0 + second, (sent,)), [])
     for number in range(10_000):
         name = HOSTILE if number == 4_000 else f"part {number}.csv"
         state = "failed" if number % 2_500 == 7 else "finished"
@@ -162,7 +168,7 @@ def test_report(browser: Any, tmp_path: Path) -> None:
         view = sample_view(
             id=number + 1, description=name, total=10, completed=10, age=2.0, elapsed=2.0, state=state, reason=reason
         )
-        lines += encoder.lines(Frame(2.0 + number / 100, ended=(view,)), [])
+        lines += encoder.lines(Frame(7.0 + number / 100, ended=(view,)), [])
     path = tmp_path / "report.html"
     path.write_text(report_page(read(lines)))
     context = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light", offline=True)
@@ -181,6 +187,9 @@ def test_report(browser: Any, tmp_path: Path) -> None:
     page.get_by_text(HOSTILE).wait_for()
     page.locator("input[type=search]").fill("part 9999")
     page.get_by_text("part 9999.csv").wait_for()
+    page.locator("input[type=search]").fill("sent")
+    page.get_by_text("sent", exact=True).click()
+    page.get_by_text("throughput: at most 14.8 MB/s").wait_for()
     light = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     page.emulate_media(color_scheme="dark")
     assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != light
@@ -188,3 +197,34 @@ def test_report(browser: Any, tmp_path: Path) -> None:
     assert not page.locator("form").first.is_visible()
     assert json.loads(page.locator("#data").text_content())["runs"][0]["title"].startswith("load.py")
     assert troubles == [] and requests == [path.as_uri()]
+
+
+@pytest.mark.slow
+def test_notebook_area(browser: Any) -> None:
+    """The area of a notebook's cell is as high while its tasks run as at their end, however narrow the page is."""
+    fields = {"loss": 0.25, "file": "orders_2024_06.csv"}
+    running = sample_view(
+        id=1, description="Rows of a table", completed=14, total=20, unit="row", eta=0.5, fields=fields
+    )
+    unknown = sample_view(id=2, description="日本語のファイル", completed=3, elapsed=7200.0)
+    published: list[str] = []
+    area = Area(lambda picture, _: published.append(picture["text/html"]))
+    failed = {"state": "failed", "reason": "row 5 has no date"}
+    for views, ended in (
+        ([running, unknown], []),
+        ([unknown], [running._replace(completed=20, state="finished", eta=None)]),
+        ([], [unknown._replace(state="finished", total=3)]),
+        ([running._replace(id=3)], []),
+        ([], [running._replace(id=3, **failed)]),
+    ):
+        area.update(views, ended)
+        area.show("14:03:22")
+    page, troubles = watched(browser.new_context())
+    page.set_content("<div id=area></div>")
+    for width in (280, 400, 570, 900, 1600):
+        page.set_viewport_size({"width": width, "height": 800})
+        heights = page.evaluate(
+            "(all) => all.map(html => { area.innerHTML = html; return area.firstChild.offsetHeight; })", published
+        )
+        assert len(heights) == 5 and heights == sorted(heights) and heights[0] < 50, (width, heights)
+    assert troubles == []

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
+import shutil
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -209,6 +212,29 @@ def test_colors(sent: dict[str, bytes]) -> None:
         assert StreamTerminal(io.StringIO(), environ).colors is wanted
 
 
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+@pytest.mark.parametrize("passes", ["on", "off"])
+def test_taskbar_in_tmux(tmp_path: Path, passes: str) -> None:
+    """A real tmux hands it on to its own terminal where `allow-passthrough` is on, and swallows it elsewhere."""
+    job = (
+        "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker, tracker.add_task('alpha', total=4) as task:\n"
+        "    task.advance(); tracker.refresh(); print('words')\n"
+    )
+    (tmp_path / "conf").write_text(f"set -g status off\nset -g allow-passthrough {passes}\n")
+    command = ["tmux", "-u", "-S", str(tmp_path / "tmux"), "-f", str(tmp_path / "conf")]
+    command += ["new-session", shlex.join([sys.executable, "-c", job])]
+    program = Program(
+        f"import os; os.environ.pop('TMUX', None); os.execvp('tmux', {command!r})",
+        covered=False,
+        PROGRESSKIT_TASKBAR="1",
+    )
+    assert program.end() == 0
+    states = [part.partition(b"\x1b\\")[0] for part in program.sent.split(b"\x1b]9;4;")[1:]]
+    assert b"words" in program.sent and b"alpha" in program.sent
+    assert states == ([b"1;25", b"0;0"] if passes == "on" else [])
+    assert program.sent.count(b"9;4;") == len(states)
+
+
 def test_taskbar_states() -> None:
     """Percent of the tasks at the top; unknown, paused and failed; sent on change and each five seconds."""
     clock, terminal = ManualClock(), EmulatedTerminal()
@@ -306,3 +332,33 @@ def test_status(tmp_path: Path) -> None:
                 break
     assert said[0].startswith("STATUS=Files 0%") and "Files 50%" in said[1] and "finished" in said[2] and len(said) == 3
     renderer.render(Frame(9.0, (views[1],)))  # no process listens any more
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
+@pytest.mark.parametrize("start", ["@", "/"])
+def test_service(tmp_path: Path, start: str) -> None:
+    """A program below systemd reports to the socket that it is given, by a path or by a name after `@`: from the process itself, in
+    one assignment each, whatever the tasks are called."""
+    address = f"@{tmp_path}" if start == "@" else str(tmp_path / "notify")
+    job = (
+        "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker:\n"
+        "    with tracker.add_task('a\\nMAINPID=1\\ud800', total=4, unit='file') as task:\n"
+        "        tracker.refresh(); task.advance(4)\n"
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        manager.bind(address.replace("@", "\0"))
+        manager.setblocking(False)
+        program = subprocess.Popen(
+            [sys.executable, "-c", job], env={**os.environ, "NOTIFY_SOCKET": address}, stderr=subprocess.PIPE, text=True
+        )
+        words = program.communicate(timeout=60)[1]
+        assert program.returncode == 0, words
+        messages = [manager.recvmsg(4096, 64) for _ in range(2)]
+        with pytest.raises(BlockingIOError):
+            manager.recv(1)
+    assert [struct.unpack("3i", ancillary[0][2])[0] for _, ancillary, _, _ in messages] == [program.pid] * 2
+    assert [message.decode() for message, _, _, _ in messages] == [
+        r"STATUS=a\nMAINPID=1\ud800 0% 0/4 files",
+        r"STATUS=a\nMAINPID=1\ud800 100% 4/4 files finished",
+    ]

@@ -105,6 +105,17 @@ def test_table(log: Log) -> None:
     assert float(rows[2]["paused_seconds"]) == 3.0
 
 
+def test_units(log: Log) -> None:
+    """Other programs get one form of a unit that is given in both; the page gets the plural for its curves as well."""
+    log.runs[0].tasks[1].view = FILES._replace(unit="entry|entries")
+    assert next(csv.DictReader(io.StringIO(table(log))))["unit"] == "entry"
+    assert 'unit="entry"' in prometheus(log) and "entries" not in prometheus(log) + trace(log)
+    parser = _Scripts()
+    parser.feed(page(log))
+    task = json.loads(parser.scripts[0])["runs"][0]["tasks"][0]
+    assert (task["unit"], task["units"], task["done"]) == ("entry", "entries", "0/2 entries")
+
+
 def test_markdown(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> None:
     """Failures first, words escaped; --step-summary appends to the file of the CI system."""
     text = markdown(log)

@@ -54,7 +54,7 @@ def test_records(logger: logging.Logger) -> None:
     logger.addHandler(kept := Kept())
     ticker, clock = ManualTicker(), ManualClock()
     tracker = ProgressTracker(LogRenderer(logger), terminal=EmulatedTerminal(), clock=clock, ticker=ticker)
-    task = tracker.add_task("load", total=100, unit="row", table="flights")
+    task = tracker.add_task("load", total=100, unit="row|rows", table="flights")
     for _ in range(200):  # seconds; half a row in each
         ticker.tick()
         clock.advance(1.0)

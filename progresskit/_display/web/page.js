@@ -75,9 +75,7 @@ function fillRow(parts, task, name) {
   set(parts.more, [task.reason, task.idle ? `nothing has moved for ${task.idle}` : "", task.fields].filter(Boolean).join(" · "));
   const points = open.has(task.id) ? rates(shown.curves[task.id] || []) : [];
   if (points.length > 1) {
-    const most = Math.max(...points.map((p) => p[1]));
-    parts.curve.replaceChildren(element("p", `throughput, ${task.unit || "units"} a second; at most ${most.toPrecision(3)}`),
-      curve(points, `throughput of ${task.name}`));
+    parts.curve.replaceChildren(caption(points, task.units), curve(points, `throughput of ${task.name}`));
   } else if (open.has(task.id)) parts.curve.replaceChildren(element("p", "There is no curve of this task: those at the top have one."));
   else parts.curve.replaceChildren();
 }

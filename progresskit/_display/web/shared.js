@@ -44,3 +44,21 @@ function rates(points) {
   }
   return found;
 }
+
+// A rate as `format_rate` writes it. `units`: "B", "iB" or a plural.
+function speed(rate, units) {
+  const step = units === "iB" ? 1024 : 1000;
+  const bytes = { B: ["B", "kB", "MB", "GB", "TB"], iB: ["B", "KiB", "MiB", "GiB", "TiB"] }[units];
+  const names = bytes || ["", "k ", "M ", "G ", "T "];
+  let power = 0;
+  if (bytes || rate >= 1e6) for (; rate >= step && power < names.length - 1; power++) rate /= step;
+  const places = power ? (rate < 10 ? 2 : rate < 100 ? 1 : 0) : bytes || rate >= 100 ? 0 : rate < 0.1 ? 3 : 1;
+  const figure = (Math.floor(rate * 10 ** places) / 10 ** places)
+    .toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+  return `${figure} ${names[power]}${bytes ? "" : units}/s`;
+}
+
+// What stands above the curve of these rates.
+function caption(points, units) {
+  return element("p", `throughput: at most ${speed(Math.max(...points.map((p) => p[1])), units)}`);
+}

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 from ..._model.curves import Curve
 from ..._model.frames import Frame, TaskView
 from ..._model.metrics import prometheus_text
-from ..._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
+from ..._text.formatting import (
+    DEFAULT_UNIT,
+    format_duration,
+    format_percent,
+    format_progress,
+    format_rate,
+    format_seconds,
+)
+from ..._text.plurals import forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -298,7 +306,7 @@ def _row(view: TaskView, source: Hashable, parent: int | None) -> dict[str, Any]
         "share": view.fraction,
         "rate": format_rate(view.rate, view.unit),
         "time": format_seconds(view.elapsed),
-        "unit": view.unit,
+        "units": forms(view.unit or DEFAULT_UNIT)[1],
     }
     if parent is not None:
         row["parent"] = _key(source, parent)
