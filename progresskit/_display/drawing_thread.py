@@ -242,7 +242,7 @@ class DrawingThread:
         The caller holds `drawing`, and may be one of the job's own threads.
         """
         boost = self.boost
-        if boost is None or not self.is_current:
+        if boost is None or self._ident != get_ident():
             return display.tick(last=last)
         may_hang = display.may_hang
         if may_hang and not self.has_watchdog:
@@ -250,7 +250,12 @@ class DrawingThread:
         if display.begin_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. If the renderer may hang, the delay may be its own.
-            if not may_hang and display.renderer.may_be_drawn_over and boost.suspension.stopped_at_work():
+            if (
+                display.renderer.in_place
+                and not may_hang
+                and display.renderer.may_be_drawn_over
+                and boost.suspension.stopped_at_work()
+            ):
                 display.recompose()
             display.send()
         return display.delay

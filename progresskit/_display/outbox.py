@@ -44,6 +44,7 @@ class Outbox:
         handle: The terminal as a renderer has it; what is written there waits to be sent.
         lines: Lines of the frame that is being drawn, until it is sent.
         frame: That frame.
+        owes_words: Whether printed lines are among what a congested terminal has not accepted.
     """
 
     def __init__(
@@ -59,12 +60,12 @@ class Outbox:
         self._stuck: float | None = None  # since when a congested terminal has not accepted a byte
         self._accepted: float | None = None  # when the terminal last accepted one
         self._accepted_before: float | None = None  # the same, before the last frame
-        self._owes_words = False  # whether printed lines are among what a congested terminal has not accepted
+        self.owes_words = False
 
     def owe(self, lines: list[str]) -> None:
         """Add `lines`, which the next frame shows."""
         self.lines = [*self.lines, *lines]
-        self._owes_words = True
+        self.owes_words = True
 
     def send(self, patience: float = 0.0) -> None:
         """Send what was written. What the terminal does not accept now, it keeps and sends first the next time.
@@ -73,7 +74,9 @@ class Outbox:
             patience: Seconds without a byte accepted after which a slow terminal is left alone.
         """
         terminal = self._terminal
-        if terminal.fd is None:
+        if not (self.handle.has_text or terminal.congested):  # most frames of a client, which has sent them elsewhere
+            self.owes_words, self._stuck = False, None
+        elif terminal.fd is None:
             context = self._group.context
             context = copy_context() if context is None else context.copy()
             self._window.call("stream", context.run, terminal.send, self.handle.drain(), patience)
@@ -82,7 +85,7 @@ class Outbox:
             terminal.send(self.handle.drain(), patience)
             if terminal.bytes_accepted != before:
                 self._accepted = self._wall()
-            self._owes_words = self._owes_words and terminal.congested
+            self.owes_words = self.owes_words and terminal.congested
             if not terminal.congested:
                 self._stuck = None
         self.lines, self.frame = [], None
@@ -95,7 +98,7 @@ class Outbox:
     def is_draining(self) -> bool:
         """Whether printed lines wait for a terminal that accepts them in pieces, so that another attempt soon is worth
         it."""
-        return self._owes_words and self._stuck is None and self._terminal.congested
+        return self.owes_words and self._stuck is None and self._terminal.congested
 
     def retry(self) -> None:
         """Send what a congested terminal did not accept before, as far as it accepts it now."""
@@ -121,5 +124,5 @@ class Outbox:
             if not self._terminal.awaits_turn:
                 break
             self.send(GONE)
-        is_waited_for = is_read or (self._owes_words and not is_stuck) or has_waited
+        is_waited_for = is_read or (self.owes_words and not is_stuck) or has_waited
         self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE)

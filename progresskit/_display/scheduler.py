@@ -101,7 +101,7 @@ class FrameScheduler:
         usual, polls, is_busy = LONGEST_DELAY, False, False
         for display in self.set.displays:
             usual = min(usual, max(display.pace.interval, display.pace.least))
-            polls = polls or display.renderer.may_be_drawn_over
+            polls = polls or (display.renderer.in_place and display.renderer.may_be_drawn_over)
             for tracker in display.group.trackers:
                 is_busy = is_busy or tracker.tree.live > 0
         return usual if self.set.displays else 0.1, polls, is_busy

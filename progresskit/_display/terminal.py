@@ -112,6 +112,10 @@ class Handle:
 
     So a renderer that has been given up can still write, without any effect.
 
+    Attributes:
+        known_size: Columns and lines in the frame that is being drawn; None: nobody has asked yet.
+        cut: Whether the renderer has been given up.
+
     Example:
         >>> terminal = EmulatedTerminal(columns=20, lines=3)
         >>> handle = Handle(terminal)
@@ -123,7 +127,7 @@ class Handle:
     def __init__(self, terminal: StreamTerminal) -> None:
         self._terminal = terminal
         self._parts: list[str] = []
-        self._size: tuple[int, int] | None = None  # of the frame that is being drawn
+        self.known_size: tuple[int, int] | None = None
         self.cut = False
         self.file: TextIO = cast("TextIO", TerminalFile(self))
 
@@ -173,16 +177,21 @@ class Handle:
 
     def ask_size(self) -> tuple[int, int]:
         """Ask the terminal for its size, and return it. The whole frame uses this size."""
-        self._size = size = self._terminal.size()
+        self.known_size = size = self._terminal.size()
         return size
 
     def size(self) -> tuple[int, int]:
         """Return columns and lines, as they were when the frame was begun."""
-        return self.ask_size() if self._size is None else self._size
+        return self.ask_size() if self.known_size is None else self.known_size
 
     def write(self, text: str) -> None:
         """Add `text` to what the display will send."""
         self._parts.append(text)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether something was written that has not been drained."""
+        return bool(self._parts)
 
     def drain(self) -> str:
         """Return what was written since the last time."""
@@ -200,6 +209,7 @@ class StreamTerminal:
 
     Attributes:
         dark: Whether the stream has failed. Nothing is written to it any more.
+        others: Watches for writes of other processes, where the system reports them and rows are drawn.
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None if text must go through the stream's own `write`.
         environ: The environment that describes the terminal.
@@ -222,7 +232,7 @@ class StreamTerminal:
         self._has_turn = False  # whether this process holds the lock of a shared terminal
         self.bytes_accepted: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
-        self._others: OtherWriters | None = None
+        self.others: OtherWriters | None = None
         self._may_hear_others = True  # False after the first attempt
         self.dark: bool = stream is None
         try:
@@ -313,15 +323,11 @@ class StreamTerminal:
             self._may_hear_others = False
             if self.fd is not None and self.is_tty and not self._shared:
                 try:
-                    self._others = others = OtherWriters(self.fd)
+                    self.others = others = OtherWriters(self.fd)
                 except OSError:
                     return
                 for descriptor in (others.own, others.notes):
                     _closers[descriptor] = _Closer(self, descriptor)
-
-    def others_wrote(self) -> bool:
-        """Return whether other processes have written to the terminal since the last call, as far as is known."""
-        return self._others is not None and self._others.have_written()
 
     @property
     def file(self) -> TextIO:
@@ -362,7 +368,7 @@ class StreamTerminal:
             self._stream.write(text)  # a kernel flushes by itself, and its `flush` waits for a thread
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
-        others = self._others
+        others = self.others
         if others is None:
             pen, nonblocking = descriptor, HAS_BLOCKING_FLAG and not os.get_blocking(descriptor)
         else:
@@ -469,7 +475,7 @@ class StreamTerminal:
         if self.congested:
             self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
-        others, self._others = self._others, None
+        others, self.others = self.others, None
         self.dark = True
         if others is not None:
             _closers.pop(others.own, None)

@@ -29,7 +29,12 @@ class TrackerGroup:
     @property
     def trackers(self) -> list[TrackerCore]:
         """The trackers that are still alive."""
-        return [tracker for each in self._trackers if (tracker := each()) is not None]
+        trackers = []
+        for each in self._trackers:  # each frame asks, and a comprehension is one more function before Python 3.12
+            tracker = each()
+            if tracker is not None:
+                trackers.append(tracker)
+        return trackers
 
     def add(self, tracker: TrackerCore) -> None:
         """Put `tracker` after the others."""
@@ -57,7 +62,11 @@ class TrackerGroup:
     @property
     def is_hidden(self) -> bool:
         """Whether a caller wants the terminal without rows."""
-        return any(tracker.hiding for tracker in self.trackers)
+        for each in self._trackers:
+            tracker = each()
+            if tracker is not None and tracker.hiding:
+                return True
+        return False
 
     @property
     def has_news(self) -> bool:

@@ -13,14 +13,14 @@ from test_ticker import until
 from progresskit import ProgressTracker
 from progresskit._display.ticker import ThreadTicker
 
-MOST_CALLS = 120
+MOST_CALLS = 80
 """The most Python calls of a frame of one task, in progresskit and in the standard library."""
 MOST_MODULES = 19
 """The most modules of progresskit in which they are."""
 
 
 def test_a_frame_takes_few_calls() -> None:
-    """A frame of one task that moves takes at most 120 Python calls, and passes through few modules."""
+    """A frame of one task that moves takes at most 80 Python calls, and passes through few modules."""
     ours, theirs = pty.openpty()
     frames: list[list[tuple[str, str]]] = []
     calls: list[tuple[str, str]] = []
