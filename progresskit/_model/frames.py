@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
-from json.encoder import encode_basestring_ascii
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -185,8 +184,7 @@ def sample_view(**changes: Any) -> TaskView:
 
 
 _encoded: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":"), default=dict, allow_nan=False).encode
-_quotes: dict[str, str] = {}
-"""Text -> the same in JSON, for texts that each frame has again."""
+_quoted = lru_cache(maxsize=1024)(json.encoder.encode_basestring_ascii)
 _NUMBERS = frozenset((int, float))
 
 
@@ -217,16 +215,6 @@ def encode(frame: Frame) -> str:
         return json.dumps(_finite(document), ensure_ascii=True, separators=(",", ":"))
 
 
-def _quoted(text: str) -> str:
-    """Return `text` in JSON."""
-    quoted = _quotes.get(text)
-    if quoted is None:
-        if len(_quotes) > 1000:  # a description may change with every frame
-            _quotes.clear()
-        quoted = _quotes[text] = encode_basestring_ascii(text)
-    return quoted
-
-
 def _text_of(view: TaskView) -> str:
     """Return `view` as JSON. Written by hand, because a client of a hub does little else, and `json` takes four times
     as long.
@@ -253,22 +241,15 @@ def _text_of(view: TaskView) -> str:
         rare += f'"columns":{_quoted(columns)},'
     if layout is not None:
         rare += f'"layout":{_quoted(layout)},'
-    return _ROW % (
-        number, "null" if parent is None else parent, depth, position,
-        _quotes.get(description) or _quoted(description), completed, "null" if total is None else repr(total),
-        _quotes.get(unit) or _quoted(unit), state, elapsed, "null" if rate is None else repr(rate),
-        "null" if eta is None else repr(eta), _encoded(fields) if fields else "{}",
-        "null" if color is None else _quoted(color), "true" if keep else "false",
-        "true" if estimated else "false", "null" if reason is None else _quoted(reason), rare, age,
-    )  # fmt: skip
-
-
-_ROW = (
-    '{"id":%s,"parent":%s,"depth":%s,"position":%s,"description":%s,"completed":%r,"total":%s,"unit":%s,"state":"%s",'
-    '"elapsed":%r,"rate":%s,"eta":%s,"fields":%s,"color":%s,"keep":%s,"estimated":%s,"reason":%s,%s"age":%r}'
-)
-"""One text and not an f-string of 30: each of these lies elsewhere in memory, which at ten frames a second is no longer in the
-processor's cache."""
+    return (
+        f'{{"id":{number},"parent":{"null" if parent is None else parent},"depth":{depth},"position":{position},'
+        f'"description":{_quoted(description)},"completed":{completed!r},"total":{"null" if total is None else repr(total)},'
+        f'"unit":{_quoted(unit)},"state":{_quoted(state)},"elapsed":{elapsed!r},"rate":{"null" if rate is None else repr(rate)},'
+        f'"eta":{"null" if eta is None else repr(eta)},"fields":{_encoded(fields) if fields else "{}"},'
+        f'"color":{"null" if color is None else _quoted(color)},"keep":{"true" if keep else "false"},'
+        f'"estimated":{"true" if estimated else "false"},"reason":{"null" if reason is None else _quoted(reason)},'
+        f'{rare}"age":{age!r}}}'
+    )
 
 
 def _document(view: TaskView) -> dict[str, Any]:
