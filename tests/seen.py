@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from progresskit._tracking.joining import current_tracker
 
 BOUND = 60.0
 """Seconds that a busy machine may take."""
+
+
+def until_exists(gate: Path) -> None:
+    """Wait until the file is there, or for as long as a busy machine may take: whoever should make it may have failed."""
+    end = time.monotonic() + BOUND
+    while not gate.exists() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def until_seen() -> None:

@@ -50,7 +50,12 @@ class TrackerGroup:
     @property
     def trackers(self) -> list[TrackerCore]:
         """The trackers that are still alive."""
-        return [tracker for each in self._trackers if (tracker := each()) is not None]
+        trackers = []
+        for each in self._trackers:  # each frame asks, and a comprehension is one more function before Python 3.12
+            tracker = each()
+            if tracker is not None:
+                trackers.append(tracker)
+        return trackers
 
     def add(self, tracker: TrackerCore) -> None:
         """Put `tracker` after the others."""
@@ -78,7 +83,11 @@ class TrackerGroup:
     @property
     def is_hidden(self) -> bool:
         """Whether a caller wants the terminal without rows."""
-        return any(tracker.hiding for tracker in self.trackers)
+        for each in self._trackers:
+            tracker = each()
+            if tracker is not None and tracker.hiding:
+                return True
+        return False
 
     @property
     def has_news(self) -> bool:
@@ -279,7 +288,7 @@ class Display:
     @property
     def delay(self) -> float:
         """Seconds until the next frame, or until the terminal is sent the rest of the last one."""
-        return RETRY_SECONDS if self.outbox.is_draining else self.pace.delay
+        return RETRY_SECONDS if self.outbox.owes_words and self.outbox.is_draining else self.pace.delay
 
     def begin_frame(self, *, last: bool = False) -> bool:
         """Return whether a frame can be drawn now. If not, clear rows that a caller wants hidden, and send what a slow
@@ -335,7 +344,8 @@ class Display:
     def _avoid_others_words(self) -> None:
         """Compose the frame again, without rows, if another process has written to the terminal since the last
         frame."""
-        if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
+        others = self.terminal.others
+        if others is not None and others.have_written() and self._stood and self.renderer.in_place:
             self._rows_from = self._began[1] + DISTURBED_SECONDS
             if self.outbox.frame is not None:
                 self.outbox.frame = self.outbox.frame._replace(tasks=(), more=0)
@@ -346,7 +356,8 @@ class Display:
         """Send the frame that was composed, and return the seconds until the next one."""
         if self.renderer.has_rows:
             self.terminal.hear_others()
-        self._avoid_others_words()
+        if self.terminal.others is not None:
+            self._avoid_others_words()
         try:
             self.outbox.send()
         finally:
@@ -376,9 +387,7 @@ class Display:
             outbox.owe(lines)
         if renderer.current is None:
             self._start()
-        size = outbox.handle.ask_size()
-        room = renderer.room(size[1])
-        frame = self.group.next_frame(room)
+        frame = self.group.next_frame(renderer.room())
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:

@@ -120,7 +120,7 @@ class FrameScheduler:
         usual, polls, is_busy = LONGEST_DELAY, False, False
         for display in self.set.displays:
             usual = min(usual, max(display.pace.interval, display.pace.least))
-            polls = polls or display.renderer.may_be_drawn_over
+            polls = polls or (display.renderer.in_place and display.renderer.may_be_drawn_over)
             for tracker in display.group.trackers:
                 is_busy = is_busy or tracker.tree.live > 0
         return usual if self.set.displays else 0.1, polls, is_busy
@@ -486,7 +486,7 @@ class DrawingThread:
         The caller holds `drawing`, and may be one of the job's own threads.
         """
         boost = self.boost
-        if boost is None or not self.is_current:
+        if boost is None or self._ident != get_ident():
             return display.tick(last=last)
         may_hang = display.may_hang
         if may_hang and not self.has_watchdog:
@@ -494,7 +494,12 @@ class DrawingThread:
         if display.begin_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. If the renderer may hang, the delay may be its own.
-            if not may_hang and display.renderer.may_be_drawn_over and boost.suspension.stopped_at_work():
+            if (
+                display.renderer.in_place
+                and not may_hang
+                and display.renderer.may_be_drawn_over
+                and boost.suspension.stopped_at_work()
+            ):
                 display.recompose()
             display.send()
         return display.delay

@@ -105,7 +105,17 @@ class GuardedRenderer:
 
     def render(self, frame: Frame) -> None:
         """Draw `frame`."""
-        self._call("render", frame)
+        renderer = self.current
+        if renderer is None or self.calls_others:
+            self._call("render", frame)
+        else:
+            try:
+                renderer.render(frame)
+            except Retired:
+                raise
+            except BaseException as error:
+                if self._recover(self.choice.name, error):
+                    self._call("render", frame)
         self._unshown = []
         self.has_rows = self.in_place and bool(frame.tasks or frame.more)
 
@@ -147,16 +157,18 @@ class GuardedRenderer:
 
     # What else a display asks
 
-    def room(self, lines: int) -> int | None:
-        """Return how many rows a frame may have on a screen of `lines`; None: any number, because rows are not drawn in
-        place.
+    def room(self) -> int | None:
+        """Return how many rows a frame may have on the screen, which is asked for its size once; None: any number, because rows
+        are not drawn in place.
 
         The renderer is started.
         """
         if OBSERVERS:
             self._attach_observers()
         if not self.in_place:
+            self._handle.known_size = None
             return None
+        lines = self._handle.ask_size()[1]
         if getattr(self.current, "sees_whole_frames", False):
             self._fit(lines)
             return None

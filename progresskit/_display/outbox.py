@@ -37,6 +37,10 @@ class Handle:
 
     So a renderer that has been given up can still write, without any effect.
 
+    Attributes:
+        known_size: Columns and lines in the frame that is being drawn; None: nobody has asked yet.
+        cut: Whether the renderer has been given up.
+
     Example:
         >>> terminal = EmulatedTerminal(columns=20, lines=3)
         >>> handle = Handle(terminal)
@@ -48,7 +52,7 @@ class Handle:
     def __init__(self, terminal: StreamTerminal) -> None:
         self._terminal = terminal
         self._parts: list[str] = []
-        self._size: tuple[int, int] | None = None  # of the frame that is being drawn
+        self.known_size: tuple[int, int] | None = None
         self.cut = False
         self.file: TextIO = cast("TextIO", TerminalFile(self))
 
@@ -98,16 +102,21 @@ class Handle:
 
     def ask_size(self) -> tuple[int, int]:
         """Ask the terminal for its size, and return it. The whole frame uses this size."""
-        self._size = size = self._terminal.size()
+        self.known_size = size = self._terminal.size()
         return size
 
     def size(self) -> tuple[int, int]:
         """Return columns and lines, as they were when the frame was begun."""
-        return self.ask_size() if self._size is None else self._size
+        return self.ask_size() if self.known_size is None else self.known_size
 
     def write(self, text: str) -> None:
         """Add `text` to what the display will send."""
         self._parts.append(text)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether something was written that has not been drained."""
+        return bool(self._parts)
 
     def drain(self) -> str:
         """Return what was written since the last time."""
@@ -130,6 +139,7 @@ class Outbox:
         handle: The terminal as a renderer has it; what is written there waits to be sent.
         lines: Lines of the frame that is being drawn, until it is sent.
         frame: That frame.
+        owes_words: Whether printed lines are among what a congested terminal has not accepted.
     """
 
     def __init__(
@@ -145,12 +155,12 @@ class Outbox:
         self._stuck: float | None = None  # since when a congested terminal has not accepted a byte
         self._accepted: float | None = None  # when the terminal last accepted one
         self._accepted_before: float | None = None  # the same, before the last frame
-        self._owes_words = False  # whether printed lines are among what a congested terminal has not accepted
+        self.owes_words = False
 
     def owe(self, lines: list[str]) -> None:
         """Add `lines`, which the next frame shows."""
         self.lines = [*self.lines, *lines]
-        self._owes_words = True
+        self.owes_words = True
 
     def send(self, patience: float = 0.0) -> None:
         """Send what was written. What the terminal does not accept now, it keeps and sends first the next time.
@@ -159,7 +169,9 @@ class Outbox:
             patience: Seconds without a byte accepted after which a slow terminal is left alone.
         """
         terminal = self._terminal
-        if terminal.fd is None:
+        if not (self.handle.has_text or terminal.congested):  # most frames of a client, which has sent them elsewhere
+            self.owes_words, self._stuck = False, None
+        elif terminal.fd is None:
             context = self._context()
             context = copy_context() if context is None else context.copy()
             self._window.call("stream", context.run, terminal.send, self.handle.drain(), patience)
@@ -168,7 +180,7 @@ class Outbox:
             terminal.send(self.handle.drain(), patience)
             if terminal.bytes_accepted != before:
                 self._accepted = self._wall()
-            self._owes_words = self._owes_words and terminal.congested
+            self.owes_words = self.owes_words and terminal.congested
             if not terminal.congested:
                 self._stuck = None
         self.lines, self.frame = [], None
@@ -181,7 +193,7 @@ class Outbox:
     def is_draining(self) -> bool:
         """Whether printed lines wait for a terminal that accepts them in pieces, so that another attempt soon is worth
         it."""
-        return self._owes_words and self._stuck is None and self._terminal.congested
+        return self.owes_words and self._stuck is None and self._terminal.congested
 
     def retry(self) -> None:
         """Send what a congested terminal did not accept before, as far as it accepts it now."""
@@ -207,5 +219,5 @@ class Outbox:
             if not self._terminal.awaits_turn:
                 break
             self.send(GONE)
-        is_waited_for = is_read or (self._owes_words and not is_stuck) or has_waited
+        is_waited_for = is_read or (self.owes_words and not is_stuck) or has_waited
         self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE)

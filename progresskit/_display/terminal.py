@@ -135,6 +135,7 @@ class StreamTerminal:
 
     Attributes:
         dark: Whether the stream has failed. Nothing is written to it any more.
+        others: Watches for writes of other processes, where the system reports them and rows are drawn.
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None if text must go through the stream's own `write`.
         environ: The environment that describes the terminal.
@@ -157,7 +158,7 @@ class StreamTerminal:
         self._has_turn = False  # whether this process holds the lock of a shared terminal
         self.bytes_accepted: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
-        self._others: OtherWriters | None = None
+        self.others: OtherWriters | None = None
         self._may_hear_others = True  # False after the first attempt
         self.dark: bool = stream is None
         try:
@@ -248,15 +249,11 @@ class StreamTerminal:
             self._may_hear_others = False
             if self.fd is not None and self.is_tty and not self._shared:
                 try:
-                    self._others = others = OtherWriters(self.fd)
+                    self.others = others = OtherWriters(self.fd)
                 except OSError:
                     return
                 for descriptor in (others.own, others.notes):
                     _closers[descriptor] = _Closer(self, descriptor)
-
-    def others_wrote(self) -> bool:
-        """Return whether other processes have written to the terminal since the last call, as far as is known."""
-        return self._others is not None and self._others.have_written()
 
     @property
     def file(self) -> TextIO:
@@ -297,7 +294,7 @@ class StreamTerminal:
             self._stream.write(text)  # a kernel flushes by itself, and its `flush` waits for a thread
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
-        others = self._others
+        others = self.others
         if others is None:
             pen, nonblocking = descriptor, HAS_BLOCKING_FLAG and not os.get_blocking(descriptor)
         else:
@@ -404,7 +401,7 @@ class StreamTerminal:
         if self.congested:
             self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
-        others, self._others = self._others, None
+        others, self.others = self.others, None
         self.dark = True
         if others is not None:
             _closers.pop(others.own, None)

@@ -168,6 +168,10 @@ class Frame(NamedTuple):
     unseen: tuple[TaskView, ...] = ()
 
 
+make_frame: Callable[[tuple[Any, ...]], Frame] = partial(tuple.__new__, Frame)  # type: ignore[assignment]
+"""Return a frame of all its fields, in order, as `make_view` does."""
+
+
 def sample_view(**changes: Any) -> TaskView:
     """Return a running task's view with `changes`, for examples and tests.
 

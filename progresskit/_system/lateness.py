@@ -80,6 +80,9 @@ class Waits(NamedTuple):
     starved: bool = False
 
 
+NO_WAITS = Waits()
+
+
 class Scheduled(NamedTuple):
     """What the scheduler has counted for a thread: seconds in which it ran or was ready to run, and
     how many times it ran."""
@@ -179,6 +182,8 @@ class SuspensionDetector:
 
     def waits(self) -> Waits:
         """Return how the thread waited for the lock since the last call."""
+        if not (self._waited or self._woken):  # most frames: the counts were not read
+            return NO_WAITS
         found = _waits((self._waited, self.woken_in_vain, self._starved))
         self._waited, self._woken, self._starved = 0.0, 0, False
         return found

@@ -212,7 +212,10 @@ class LineQueue:
         A last line reports how many were dropped. The display calls this when it begins a frame.
         """
         self.behind = False
-        self._core.capture.before_frame()
+        if self._core.capture.current is not None:
+            self._core.capture.before_frame()
+        elif not (self.items or self._lines_missing):  # most frames
+            return []
         self.characters = 0
         lines: list[Any] = []
         try:

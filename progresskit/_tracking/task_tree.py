@@ -41,7 +41,7 @@ _drawing: Any = None
 
 
 def load_drawing() -> Any:
-    """Return the module that makes views of tasks, and the class of frames. A program that never draws does not load
+    """Return the module that makes views of tasks, and the function that makes frames. A program that never draws does not load
     them.
 
     Raises:
@@ -49,10 +49,10 @@ def load_drawing() -> Any:
     """
     global _drawing
     if _drawing is None:
-        from .._model.frames import Frame
+        from .._model.frames import make_frame
         from . import snapshot
 
-        _drawing = snapshot, Frame
+        _drawing = snapshot, make_frame
     return _drawing
 
 
@@ -329,7 +329,8 @@ class TaskTree:
             self._polled = tuple(task for task in self._polled if task._end is None)
             for task in self._polled:
                 task._poll()
-        load_drawing()
+        if _drawing is None:
+            load_drawing()
         with self.lock:
             frame = self._make_frame(rows, sampled=True)
             self.last_shown = last_number
@@ -344,7 +345,7 @@ class TaskTree:
             rows: Rows that there are on the display; None: every live task fits.
             sampled: Whether the estimates of the shown tasks learn from it.
         """
-        snapshot, frame = _drawing
+        snapshot, make_frame = _drawing
         now = self._clock()
         if self._endings:
             self.settle()
@@ -360,13 +361,12 @@ class TaskTree:
             placed, more = assign_rows(self._entries(now), rows)
             self._placed = (rows, placed) if self._rows_stay and not (more or self._delays) else None
         counts: list[Sums | None] = [None] * len(placed)
-        last: list[TaskView | None] = counts  # type: ignore[assignment]  # of those that learn nothing now
+        last: list[TaskView | None] = [None] * len(placed)  # of those that learn nothing now
         if sampled:  # all tasks first: whether a parent is idle depends on its children
-            turns, turn = self._next_turn(len(placed), now)
-            counts = [
-                snapshot.sample(item, now, sums, learns=at % turns == turn) if isinstance(item, Task) else None
-                for at, (item, _, _) in enumerate(placed)
-            ]
+            turns, turn = self._next_turn(len(placed), now) if len(placed) >= MANY_ROWS else (1, 0)
+            for at, (item, _, _) in enumerate(placed):  # a comprehension is one more function before Python 3.12
+                if isinstance(item, Task):
+                    counts[at] = snapshot.sample(item, now, sums, learns=at % turns == turn)
             if turns > 1 and self._last_placed is placed:
                 last = [None if at % turns == turn else view for at, view in enumerate(self._last_views)]
         views = []
@@ -380,7 +380,7 @@ class TaskTree:
             views.append(view)
         if sampled:
             self._last_placed, self._last_views = placed, views
-        return frame(now, tuple(views), tuple(self._ended), more, unseen=tuple(self._unseen))  # type: ignore[no-any-return]  # loaded late
+        return make_frame((now, tuple(views), tuple(self._ended), more, {}, tuple(self._unseen)))  # type: ignore[no-any-return]  # loaded late
 
     def _next_turn(self, rows: int, now: float) -> tuple[int, int]:
         """Return the number of frames in which each row's estimate learns once, and the remainder (row modulo that

@@ -79,12 +79,26 @@ class HubRenderer:
         self._connection.flush()
 
     def render(self, frame: Frame) -> None:
+        connection = self._connection
+        assert connection is not None  # between start and stop
+        if frame.ended or self._lines or self._ended or connection.out or len(frame.tasks) > MOST_TASKS:
+            self._render_in_turn(frame)
+        else:  # most frames
+            body = encode(frame).encode()
+            if len(body) < LARGEST:
+                self._frame = None  # an older one
+                connection.out += message(FRAME, body)
+                connection.flush()
+            else:
+                self._render_in_turn(frame)
+        if frame.time >= self._reads_at:
+            self._read_budget(connection, frame.time)
+
+    def _render_in_turn(self, frame: Frame) -> None:
+        """Send `frame` after what the hub has not accepted yet, together with lines and ended tasks."""
         self._frame = frame if len(frame.tasks) <= MOST_TASKS else _cut(frame)
-        if frame.ended:
-            self._ended += frame.ended
+        self._ended += frame.ended
         self._send()
-        if frame.time >= self._reads_at and self._connection is not None:
-            self._read_budget(self._connection, frame.time)
 
     def write(self, text: str) -> None:
         if self._size > MOST_CHARACTERS:

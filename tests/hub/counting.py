@@ -46,7 +46,7 @@ def work_until_told(item: Item, done: Any, gate: Any) -> None:
     """The same in a process that lives on: it says so without a result."""
     work(item)
     done.set()
-    gate.wait()
+    gate.wait(60.0)
 
 
 class Play:

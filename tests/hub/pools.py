@@ -5,11 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
-from seen import until_seen
+from seen import until_exists, until_seen
 
 from progresskit import Task, track
 from progresskit._display import process_hooks
@@ -51,8 +50,7 @@ def wait(folder: str, name: str) -> None:
     """Show a task until there is a file `gate`."""
     for _ in track(range(1), name):
         Path(folder, f"{os.getpid()}.here").touch()
-        while not Path(folder, "gate").exists():
-            time.sleep(0.01)
+        until_exists(Path(folder, "gate"))
 
 
 def count(task: Task, times: int) -> int:
@@ -70,8 +68,7 @@ def counted(item: tuple[Task, int]) -> int:
 def count_and_die(task: Task, folder: str) -> None:
     task.advance(5)
     Path(folder, "counted").touch()
-    while not Path(folder, "gate").exists():
-        time.sleep(0.01)
+    until_exists(Path(folder, "gate"))
     os.kill(os.getpid(), signal.SIGKILL)
 
 

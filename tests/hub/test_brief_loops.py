@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import counting
 import pytest
+from seen import until_exists
 from shown import Shown
 
 from progresskit import ProgressTracker, Task, current_tracker, track
@@ -140,8 +140,7 @@ def test_other_ends(here: Here) -> None:
 
 def live_on(gate: str) -> None:
     for _ in track(range(3), "long"):
-        while not Path(gate).exists():
-            time.sleep(0.01)
+        until_exists(Path(gate))
 
 
 def test_lives_on(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,9 +85,9 @@ def run(renderer: str, **texts: Any) -> tuple[str, EmulatedTerminal]:
         beta = tracker.add_task(texts["name"], parent=alpha, unit=texts["unit"])
         for turn in range(3):
             alpha.advance(3)
-            beta.update(**{texts["key"]: texts["value"]} if texts["key"].isidentifier() else {"key": texts["value"]})
+            beta.update(fields={texts["key"] if texts["key"].isidentifier() else "key": texts["value"]})
             if texts["key"]:
-                alpha.update(**{texts["key"]: turn})
+                alpha.update(fields={texts["key"]: turn})
             tracker.print(f"{MARK}{texts['words']}")
             logger.warning("%s", MARK + texts["record"])
             clock.advance(9.0)

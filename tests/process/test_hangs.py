@@ -36,7 +36,7 @@ class Hanging(RecordingRenderer):
             if self.calls.count(verb) <= after:
                 return
             self.entered.set()
-            self.let_go.wait()
+            self.let_go.wait(60)
             if self.terminal is not None:
                 self.terminal.write("too late")
                 self.terminal.file.write("too late")
@@ -98,7 +98,7 @@ def test_renderer_that_hangs_when_made() -> None:
 
     class Never(RecordingRenderer):
         def __init__(self) -> None:
-            let_go.wait()
+            let_go.wait(60)
             super().__init__()
 
     terminal = EmulatedTerminal()
@@ -140,7 +140,7 @@ class Stuck:
     def write(self, text: str) -> int:
         self.writes += 1
         self.entered.set()
-        self.let_go.wait()
+        self.let_go.wait(60)
         return len(text)
 
     def flush(self) -> None:

@@ -6,22 +6,35 @@ import os
 import pty
 import select
 import threading
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from test_ticker import until
 
 from progresskit import ProgressTracker
 from progresskit._display.ticker import ThreadTicker
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
 
-MOST_CALLS = 120
+MOST_CALLS = 80
 """The most Python calls of a frame of one task, in progresskit and in the standard library."""
 MOST_MODULES = 16
 """The most modules of progresskit in which they are."""
 
 
-def test_a_frame_takes_few_calls() -> None:
-    """A frame of one task that moves takes at most 120 Python calls, and passes through few modules."""
-    ours, theirs = pty.openpty()
+MOST_CALLS_OF_CLIENT = 65
+"""The same of a hub's client, which draws nothing."""
+
+
+def walk(tracker: ProgressTracker, last: str, read: Callable[[], object]) -> list[tuple[str, str]]:
+    """Return the calls of the shortest frame of one task that moves, as module and function.
+
+    Args:
+        tracker: Where the task is.
+        last: A function that only a frame calls.
+        read: Called now and then.
+    """
     frames: list[list[tuple[str, str]]] = []
     calls: list[tuple[str, str]] = []
 
@@ -30,29 +43,53 @@ def test_a_frame_takes_few_calls() -> None:
             return
         calls.append((frame.f_globals.get("__name__", ""), frame.f_code.co_qualname))
         if frame.f_code.co_name == "wait" and calls[-1][0] == "progresskit._system.threads":
-            if any(name == "Region.draw" for _, name in calls):
+            if any(name == last for _, name in calls):
                 frames.append(calls[:])
             calls.clear()
 
     before = threading.getprofile()
-    with open(theirs, "w") as stream:
-        tracker = ProgressTracker("ansi", stream=stream, interval=0.01, budget=1.0, ticker=ThreadTicker())
-        threading.setprofile(note)
-        try:
-            task = tracker.add_task("orders.csv", 1_000_000, unit="row")
-        finally:
-            threading.setprofile(before)
+    threading.setprofile(note)
+    try:
+        task = tracker.add_task("orders.csv", 1_000_000, unit="row")
+    finally:
+        threading.setprofile(before)
 
-        def drawn() -> bool:
-            task.advance(7)
-            if select.select([ours], [], [], 0)[0]:
-                os.read(ours, 65536)
-            return len(frames) > 5
+    def drawn() -> bool:
+        task.advance(7)
+        read()
+        return len(frames) > 5
 
-        until(drawn)
-        tracker.stop()
-    os.close(ours)
+    until(drawn)
+    tracker.stop()
     # The first one pays for imports, a collection of garbage may come in any; the last call is the next sleep.
-    walk = min(frames[1:], key=len)[:-1]
-    assert len(walk) <= MOST_CALLS, walk
-    assert len({module for module, _ in walk if module.startswith("progresskit")}) <= MOST_MODULES, walk
+    return min(frames[1:], key=len)[:-1]
+
+
+def test_a_frame_takes_few_calls() -> None:
+    """A frame of one task that moves takes at most 80 Python calls, and passes through few modules."""
+    ours, theirs = pty.openpty()
+
+    def read() -> None:
+        if select.select([ours], [], [], 0)[0]:
+            os.read(ours, 65536)
+
+    with open(theirs, "w") as stream:
+        calls = walk(
+            ProgressTracker("ansi", stream=stream, interval=0.01, budget=1.0, ticker=ThreadTicker()),
+            "Region.draw",
+            read,
+        )
+    os.close(ours)
+    assert len(calls) <= MOST_CALLS, calls
+    assert len({module for module, _ in calls if module.startswith("progresskit")}) <= MOST_MODULES, calls
+
+
+def test_a_clients_frame_takes_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame of a hub's client takes at most 65 Python calls: it asks nothing about terminals."""
+    with Hub(Feed("none")) as hub:
+        for name, value in hub.environment.items():
+            monkeypatch.setenv(name, value)
+        tracker = ProgressTracker("hub", interval=0.01, budget=1.0, ticker=ThreadTicker())
+        calls = walk(tracker, "HubRenderer.render", lambda: None)
+    assert len(calls) <= MOST_CALLS_OF_CLIENT, calls
+    assert not any(name.startswith(("StreamTerminal.size", "Handle.ask_size")) for _, name in calls), calls
