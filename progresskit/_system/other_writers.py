@@ -41,8 +41,8 @@ class OtherWriters:
         import fcntl
 
         name = os.ttyname(descriptor)
-        self.own = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.notes = -1
+        self.own: int = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.notes: int = -1
         try:
             device = int.from_bytes(fcntl.ioctl(self.own, TERMINAL_DEVICE, b"\0" * 4), sys.byteorder)
             is_named = (
