@@ -1,4 +1,4 @@
-"""A tracker on a bench: its clock and its ticks moved by hand, its frames recorded."""
+"""A tracker for tests: they move its clock and its ticks, and read its recorded frames."""
 
 from __future__ import annotations
 

@@ -101,12 +101,12 @@ def test_a_renderer_that_cannot_be_chosen(
     priority: str,
     missing: bool,
 ) -> None:
-    """A priority that fails or never comes, or a renderer that cannot be used, leaves the choice as it was, with a warning."""
+    """A priority that raises or never returns, or an unusable renderer, does not change the choice, and causes a warning."""
     monkeypatch.setattr(choice, "ANSWER_SECONDS", 0.2 if "sleep" in priority else 60.0)
     monkeypatch.setattr(choice, "_silent", set())
     install("cell", priority, missing=missing)
     assert automatic(EmulatedTerminal(), TERM).name == "ansi"
-    assert automatic(EmulatedTerminal(), TERM).name == "ansi"  # one that is silent is not waited for again
+    assert automatic(EmulatedTerminal(), TERM).name == "ansi"  # a renderer that did not answer is not asked again
     assert len(recwarn) == ("nan" not in priority)
 
 

@@ -1,4 +1,4 @@
-"""The budget holds by itself: the cost of a frame decides when the next one comes."""
+"""The display keeps its budget: the cost of frames decides when the next one comes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, Rec
 
 
 class SlowRenderer(RecordingRenderer):
-    """Takes `seconds` of the clock that drawing is measured by for each frame."""
+    """A renderer that advances the clock of drawing costs by `seconds` for each frame."""
 
     def __init__(self, clock: ManualClock, seconds: float) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def drawn(
 @pytest.mark.parametrize("cost", [0.0005, 0.02, 0.3, 2.0])
 @pytest.mark.parametrize("budget", [0.01, 0.2])
 def test_slow_renderer_keeps_the_budget(cost: float, budget: float) -> None:
-    """A renderer costs no more than the budget however slow it is."""
+    """A renderer costs no more than the budget, however slow it is."""
     spent, gaps = drawn(cost, budget, duration=500.0)
     assert gaps
     assert spent <= budget * (sum(gaps) + max(gaps)) * 1.001
@@ -82,13 +82,13 @@ def test_slow_renderer_keeps_the_budget(cost: float, budget: float) -> None:
 def test_renderer_of_300_ms_a_frame() -> None:
     """A renderer of 300 ms a frame is drawn every 30 seconds."""
     _, gaps = drawn(0.3, 0.01, duration=1_000.0)
-    del gaps[:2]  # one frame of what was saved before, and what it owes
+    del gaps[:2]  # a frame from the budget saved before, and the wait for its debt
     assert min(gaps) == pytest.approx(30.0 / FRAME_BUDGET_SHARE, abs=0.1)
     assert max(gaps) == pytest.approx(30.0 / FRAME_BUDGET_SHARE, abs=0.1)
 
 
 def test_budget_counts_one_thread() -> None:
-    """The thread's time between two frames counts against the budget, the time of other threads does not."""
+    """The thread's time between two frames counts against the budget; the time of other threads does not."""
     for between, cost in ((0.0, 0.01), (0.001, 0.011), (60.0, WAKEUP_COST_FACTOR * 0.01)):
         pace = Pace(0.1, 0.01)
         pace.after_frame(0.0, 1.0, 0.0, now=0.0, moved=True)
@@ -103,7 +103,7 @@ def test_cheap_renderer_keeps_its_pace() -> None:
 
 
 def test_slow_frame_is_paid_for_once() -> None:
-    """One slow frame is paid for at once and then forgotten."""
+    """The wait after one slow frame covers its cost, and later frames are as before."""
     _, gaps = drawn(0.0005, 0.01, duration=1_000.0, change={20: 0.3, 21: 0.0005})
     assert max(gaps[:20]) == pytest.approx(0.1)
     assert gaps[20] == pytest.approx(0.3 / FRAME_BUDGET_SHARE * 100 - MOST_CREDIT_SECONDS - MOST_DEBT_SECONDS, abs=0.15)
@@ -113,7 +113,7 @@ def test_slow_frame_is_paid_for_once() -> None:
 
 @given(st.lists(st.floats(0.0, 0.05), min_size=1, max_size=60), st.sampled_from([0.0018, 0.01, 0.3]))
 def test_budget_holds_for_any_costs(costs: list[float], budget: float) -> None:
-    """Whatever frames cost, they stay within the budget, a second of it ahead at most; and none waits for longer than it must."""
+    """Frames of any cost stay within the budget, ahead by at most a second of it, and none waits longer than it must."""
     pace, spent, now = Pace(0.1, budget), 10.0, 0.0
     pace.after_frame(9.9, spent, 0.0, now=now, moved=True)
     for number, cost in enumerate(costs, 1):
@@ -126,7 +126,7 @@ def test_budget_holds_for_any_costs(costs: list[float], budget: float) -> None:
 
 
 def test_uneven_frames() -> None:
-    """Frames whose average cost is within the budget come evenly: the cheap ones before pay for a costly one."""
+    """Frames whose average cost is within the budget come evenly: earlier cheap frames pay for a costly one."""
     _, gaps = drawn(
         0.0005, 0.01, duration=60.0, change={number: 0.0012 if number % 3 else 0.0004 for number in range(600)}
     )

@@ -1,4 +1,4 @@
-"""Claims about text: what reaches a terminal is printable, and never wider than it was counted."""
+"""Claims about text: terminals get printable characters only, which are never wider than counted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from progresskit._text.cells import cell_width, clean, clean_lines, clusters, en
 from progresskit._text.cutting import cut_middle
 
 FILLERS = "\u3164\uffa0"
-"""Of Hangul, invisible: they are counted as if they were not."""
+"""Invisible characters of Hangul, which are counted as visible ones."""
 
 
 @pytest.mark.slow
 def test_no_character_is_wider_than_counted() -> None:
-    """No character of Unicode is wider than it is counted."""
+    """No character of Unicode is wider than its counted width."""
     wrong = []
     for code in range(0x110000):
         shown = clean(chr(code))
-        spacing = unicodedata.category(chr(code)) == "Mc"  # at least a cell, whatever stands before it
+        spacing = unicodedata.category(chr(code)) == "Mc"  # at least a cell, after any character
         right = cell_width(shown) >= 1 if spacing else len(shown) != 1 or cell_width(shown) == wcwidth(shown)
         if not right and shown not in FILLERS:
             wrong.append(f"{code:x}")
@@ -33,7 +33,7 @@ def test_no_character_is_wider_than_counted() -> None:
 
 
 def test_row_text_is_as_wide_as_its_characters() -> None:
-    """Text of what rows are made of is as wide as its characters."""
+    """Text of the characters of rows is as wide as the sum of their widths."""
     narrow = [chr(code) for code in range(0x2900) if cells._NARROW.fullmatch(chr(code))]
     assert set("▏█━▕…✓✗⠋éßΩд·") <= set(narrow)
     assert {cells._cells_of(character) for character in narrow} == {1}

@@ -1,4 +1,4 @@
-"""The colours: their contrast on the backgrounds of usual themes, computed, and how they are mapped to what a terminal has."""
+"""The colours: their computed contrast on the backgrounds of common themes, and their mapping to a terminal's colours."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 @pytest.mark.parametrize("name", STATED)
 @pytest.mark.parametrize("depth", [INDEXED_COLORS, TRUE_COLORS])
 def test_contrast(name: str, depth: int) -> None:
-    """Bars and marks have 3:1 or more on each background, and as much as is stated."""
+    """Bars and marks have a contrast of 3:1 or more on each background, and the stated one."""
     backgrounds = [tuple(int(text[at : at + 2], 16) for at in (0, 2, 4)) for text in BACKGROUNDS]
     found = [contrast(rgb(PALETTE[name][depth]), background) for background in backgrounds]
     assert min(found) >= 3.0
@@ -82,7 +82,7 @@ TEXT = "e5e5e5 000000 cccccc 333333 ffffff 1e1e1e 839496 657b83 cccccc 000000"
 
 @pytest.mark.parametrize("name", STATED_OF_EIGHT)
 def test_contrast_of_eight_colours(name: str) -> None:
-    """The terminal's own palette decides: as much as is stated, and the accent below 3:1 in two light ones alone."""
+    """With the terminal's own palette the contrast is the stated one; only in two light palettes the accent is below 3:1."""
     place = list(STATED_OF_EIGHT).index(name) + 1
     assert PALETTE[name][EIGHT_COLORS] == ("36", "32", "31", "33", "34", "35")[place - 1]
     found = []

@@ -20,12 +20,12 @@ from progresskit.renderers import destinations
 from progresskit.renderers.choice import automatic, named
 from progresskit.renderers.destinations import draws_rows
 
-Windows = Any  # makes a console, and has the process find it
+Windows = Any  # makes a console that the process finds
 
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Windows]:
-    """Have this process find itself on Windows."""
+    """Make this process believe that it runs on Windows."""
     pytest.importorskip("pty", reason="this is Windows")
 
     def play(**facts: Any) -> ConsoleLike:
@@ -57,7 +57,7 @@ def stream() -> Iterator[TextIO]:
 
 
 def test_mode(play: Windows, stream: TextIO) -> None:
-    """A console is asked to obey escape sequences once, and put back as it was at the end."""
+    """A console's mode is set once to obey escape sequences, and restored at the end."""
     console = play()
     first, second = StreamTerminal(stream, {}), StreamTerminal(stream, {})
     assert first.has_sequences and second.has_sequences and console.mode == PROCESSED | WRAPS | SEQUENCES
@@ -68,7 +68,7 @@ def test_mode(play: Windows, stream: TextIO) -> None:
 
 
 def test_mode_of_the_shell(play: Windows, stream: TextIO) -> None:
-    """A console that obeys already, as Windows Terminal's does, is left alone."""
+    """The mode of a console that obeys already, as Windows Terminal's, is not changed."""
     console = play(mode=PROCESSED | WRAPS | SEQUENCES | 8)
     assert StreamTerminal(stream, {}).has_sequences
     windows.put_mode_back()
@@ -91,7 +91,7 @@ def test_choice(play: Windows, stream: TextIO, obeys: bool) -> None:
 
 
 def test_text(play: Windows, stream: TextIO) -> None:
-    """Any character arrives, whatever the code page; half a character is never written, nor is one lost where little is taken."""
+    """Any character arrives with any code page. No half of a character is written, and none is lost if writes are short."""
     console = play(most=1_000)
     where = StreamTerminal(stream, {})
     assert (where.encoding, where.unicode) == ("utf-8", True)
@@ -99,7 +99,7 @@ def test_text(play: Windows, stream: TextIO) -> None:
     assert "".join(console.shown) == "━" * 8_191 + "😀 Größe 東京\\ud800"
     assert where.bytes_accepted and not where.dark
     console.shown.clear()
-    os.write(stream.fileno(), "━".encode())  # what every other way does
+    os.write(stream.fileno(), "━".encode())  # as other ways of writing do
     assert console.shown == ["Γöü"]
 
 
@@ -111,7 +111,7 @@ def test_half_a_character(play: Windows, stream: TextIO) -> None:
 
 
 def test_a_console_that_goes(play: Windows, stream: TextIO) -> None:
-    """A window that is closed darkens the stream; nothing is raised, and the size is the usual one."""
+    """After its window is closed, a stream is not written to again. Nothing is raised, and the size is the default."""
     console = play()
     where = StreamTerminal(stream, {})
     assert where.size() == (120, 40)
@@ -126,7 +126,7 @@ def test_a_console_that_goes(play: Windows, stream: TextIO) -> None:
 
 
 def test_no_console(play: Windows, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """`NUL`, a pipe and a file are no consoles, and written as ever; two pipes are never taken for one."""
+    """`NUL`, a pipe and a file are no consoles, and are written to as before; two pipes are never taken for one."""
     play()
     ours, theirs = os.pipe()
     with (
@@ -154,6 +154,6 @@ def test_no_console(play: Windows, monkeypatch: pytest.MonkeyPatch, tmp_path: An
 
 
 def test_no_console_elsewhere(stream: TextIO) -> None:
-    """On other systems a terminal is none, and nothing of Windows is imported to find out."""
+    """On other systems a terminal is no console, and no module for Windows is imported to find out."""
     assert console_of(stream.fileno()) is None
     assert StreamTerminal(io.StringIO(), {}).has_sequences

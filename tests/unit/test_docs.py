@@ -40,7 +40,7 @@ def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, Any] = {"__name__": "snippet"}
     exec(compile(code, "snippet", "exec", dont_inherit=True), names)
     if "web=" in code:
-        live.stop()  # the page is the process's, and this one has other tests
+        live.stop()  # the process has one page, and other tests use it
     for contract in [value for name, value in names.items() if name.startswith("Test") and isinstance(value, type)]:
         assert issubclass(contract, RendererContract)
         for claim in [name for name in dir(contract) if name.startswith("test_")]:
@@ -51,7 +51,7 @@ def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_right_column_runs(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """What a page of those who come says to write in the place of each line is code that runs, or no code at all."""
+    """The replacements in a page for users of another library are code that runs, or no code."""
     monkeypatch.setenv("PROGRESSKIT_RENDERER", "none")
     monkeypatch.chdir(tmp_path)
     Path("a.csv").write_text("1")
@@ -62,14 +62,14 @@ def test_the_right_column_runs(
     request.addfinalizer(partial(progresskit.configure, columns=None, style=None, stream=None, interval=None))
     given = {each: getattr(progresskit, each) for each in progresskit.__all__}
     for each in code:
-        # The tracker ends what a line leaves live.
+        # The tracker ends tasks that a line leaves live.
         with open("a.csv", "rb") as file, progresskit.ProgressTracker() as tracker:
             task = tracker.add_task("Rows", total=200)
             exec(each, {**given, "print": print, "rows": [1, 2], "task": task, "file": file, "sys": sys})
 
 
 def test_environment_page_is_the_settings_list() -> None:
-    """The page of the environment is the settings' own list."""
+    """The page about the environment equals the list of the settings."""
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "environment.md").read_text("utf-8"), re.MULTILINE)
     assert dict(rows) == VARIABLES
 
@@ -104,7 +104,7 @@ def test_the_walk() -> None:
 def test_decisions() -> None:
     """Each decision has its context, the decision, and its cost."""
     for page in (ROOT / "docs" / "architecture.md", ROOT / "adapters" / "snowflake" / "ARCHITECTURE.md"):
-        decisions = page.read_text("utf-8").rpartition("## Decisions")[2]  # the whole page where no heading says so
+        decisions = page.read_text("utf-8").rpartition("## Decisions")[2]  # the whole page without such a heading
         for decision in re.findall(r"(?ms)^- \*\*.*?(?=^- \*\*|^#|\Z)", decisions):
             assert [part for part in ("Context", "Decision", "Cost") if f"*{part}:*" not in decision] == [], decision
 

@@ -29,12 +29,12 @@ PACKAGES = ("progresskit", "progresskit_tqdm", "progresskit_rich", "progresskit_
 
 
 class Leaf(str):
-    """An item of a tree that has no children."""
+    """An item of a tree without children."""
 
     children = None
 
 
-# Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
+# Modules that import fakesnow run only in the server's process: see its replacement of the connector.
 SERVER_ONLY = ("embedded.app", "embedded.copying", "embedded.fakesnow_patches")
 
 
@@ -53,7 +53,7 @@ def modules() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", [*modules()])
 def test_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every example in the docstrings of a module does what it says."""
+    """Every example in the docstrings of a module gives the shown output."""
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -18,7 +18,7 @@ def begun(ticker: ManualTicker, terminal: EmulatedTerminal) -> weakref.ref[Progr
 
 
 def test_dropped_tracker_is_freed() -> None:
-    """A dropped tracker's live task is cancelled, its row goes, and its memory comes back."""
+    """A dropped tracker's live task is cancelled, its row is removed, and its memory is freed."""
     ticker, terminal = ManualTicker(), EmulatedTerminal()
     dropped = begun(ticker, terminal)
     ticker.tick()
@@ -33,7 +33,7 @@ def test_dropped_tracker_is_freed() -> None:
 
 
 def test_300_dropped_trackers() -> None:
-    """Of three hundred trackers that were never stopped none is left, nor a display."""
+    """Three hundred trackers that were never stopped leave no tracker and no display."""
     ticker = ManualTicker()
     dropped = [begun(ticker, EmulatedTerminal(40, 4)) for _ in range(300)]
     ticker.tick()
@@ -45,7 +45,7 @@ def test_300_dropped_trackers() -> None:
 
 
 def test_held_task_holds_its_tracker() -> None:
-    """A program that keeps a task alone keeps its tracker."""
+    """A program that keeps only a task keeps its tracker."""
     ticker, terminal = ManualTicker(), EmulatedTerminal()
 
     def task_alone() -> Task:

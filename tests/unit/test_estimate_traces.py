@@ -1,5 +1,5 @@
-"""What the estimator says of runs that were made up, figure by figure: a change is meant, measured by `benchmarks/eta.py`, and
-written here anew, or it is found here.
+"""The estimator's exact figures for made-up runs. An intended change is measured by `benchmarks/eta.py` and updated here; any other
+fails here.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def test_of_these_runs_the_estimator_says(name: str) -> None:
 
 
 def test_ends_of_the_estimate() -> None:
-    """Where all is done nothing is left and where one unit is left its time is."""
+    """When all is done no time is left, and when one unit is left, its time is."""
     estimate = Estimate(0.0, 0.0)
     estimate.sample(2.0, 1.0)
     assert [estimate.eta(2.0, done, 2.0) for done in (0.0, 1.0, 1.5, 2.0, 3.0)] == [4.0, 2.0, 1.0, 0.0, 0.0]
@@ -198,9 +198,9 @@ def test_ends_of_the_estimate() -> None:
 
 
 def test_units_of_the_first_sample_count() -> None:
-    """Units of the first look count when time has passed."""
+    """Units of the first sample count if time has passed."""
     estimate = Estimate(1.0, 0.0)
-    estimate.sample(1.0, 4.0)  # in no time: no pace yet
+    estimate.sample(1.0, 4.0)  # no time has passed: no rate yet
     assert estimate.rate(1.0) is None
     estimate.sample(3.0, 6.0)
     assert estimate.rate(3.0) == 3.0

@@ -1,4 +1,4 @@
-"""Claims about rate and time left: a steady pace is found, and an irregular one does not mislead."""
+"""Claims about rate and time left: a steady rate is found, and an irregular one does not mislead."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_looking_more_often_changes_little(interval: float) -> None:
 
 
 def test_bursts_read_as_a_steady_pace() -> None:
-    """Bursts every half minute read as a steady pace."""
+    """Bursts every half minute give a steady rate."""
     estimate = fed((float(second), 30.0 * (second // 30)) for second in range(1, 600))
     for second in (600.0, 615.0, 629.0):
         assert estimate.rate(second) == pytest.approx(1.0, rel=0.15)
@@ -51,7 +51,7 @@ def test_bursts_read_as_a_steady_pace() -> None:
 
 
 def test_stall_is_left_out_of_the_pace() -> None:
-    """A stall does not count in the pace, and the time left is kept."""
+    """A stall does not change the rate, and the time left is kept."""
     steady = [(float(second), 2.0 * second) for second in range(1, 101)]
     estimate = fed(steady)
     assert estimate.eta(101.0, 200.0, 400.0) == pytest.approx(100.0, abs=2.0)
@@ -73,7 +73,7 @@ def test_stalls_that_come_again_belong_to_the_pace() -> None:
 
 
 def test_new_pace_after_a_slow_start() -> None:
-    """After a slow start the new pace is soon taken up."""
+    """After a slow start the new rate is soon found."""
     slow = [(float(second), 0.1 * second) for second in range(1, 101)]
     fast = [(100.0 + second, 10.0 + 5.0 * second) for second in range(1, 31)]
     estimate = fed(slow + fast)
@@ -120,7 +120,7 @@ steps = st.tuples(st.floats(0, 1e6), st.floats(-1e12, 1e15) | st.integers(-5, 10
 @settings(max_examples=100, deadline=None)
 @given(st.lists(steps, max_size=60), st.floats(0, 1e6), st.floats(0, 1e18) | st.none())
 def test_rate_and_eta_are_finite(moves: list[tuple[float, float]], later: float, total: float | None) -> None:
-    """Whatever comes, rate and ETA are finite and not negative."""
+    """For any samples, rate and ETA are finite and not negative."""
     estimate, time, done = Estimate(0.0, 0.0), 0.0, 0.0
     for seconds, units in moves:
         time, done = time + seconds, max(done + units, 0.0)
@@ -152,7 +152,7 @@ def test_ours_is_the_lowest_error_on_every_trace() -> None:
 
 
 def test_a_slow_start_is_over_at_once() -> None:
-    """After two looks at three times the pace nothing is left of the old one; a fast look alone is no new pace."""
+    """After two samples at three times the rate, the old one has no influence; a single fast sample makes no new rate."""
     slow = [(float(second), second + second % 2 / 10) for second in range(1, 101)]
     estimate = fed(slow)
     estimate.sample(101.0, 103.0)
@@ -185,7 +185,7 @@ def test_the_time_left_is_never_at_odds_with_the_rate(moves: list[tuple[float, i
 
 
 def test_no_time_left_before_two_gaps_or_in_a_pause(bench: Bench) -> None:
-    """A first item that took a moment says nothing of those to come; a pause and a long stop have neither rate nor time left."""
+    """A quick first item does not predict later ones; during a pause and a long stop there is no rate and no time left."""
     task = bench.tracker.add_task("epochs", total=1_000, unit="epoch")
     bench.tick(0.14)
     task.advance()
@@ -208,7 +208,7 @@ def test_what_is_there_at_once_is_no_pace() -> None:
     estimate.sample(0.0, 500)
     assert (estimate.rate(0.0), estimate.eta(0.0, 500, 1_000)) == (None, None)
     estimate.sample(1.0, 600)
-    assert estimate.eta(1.0, 600, 1_000) == pytest.approx(2 / 3)  # 600 units in the one second that there was
+    assert estimate.eta(1.0, 600, 1_000) == pytest.approx(2 / 3)  # 600 units in the only second
 
 
 @pytest.mark.parametrize(("tasks", "seconds", "learnt"), [(3, 0.1, 20), (10, 0.1, 10), (10, 0.5, 20)])

@@ -1,4 +1,4 @@
-"""What `progresskit report` makes of an events file for other programs and for a browser, and `progresskit replay`."""
+"""The exports of `progresskit report` for other programs and for a browser, and `progresskit replay`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_one_series_a_task(log: Log) -> None:
 
 
 def test_table(log: Log) -> None:
-    """A line a task, which a spreadsheet takes for no formula."""
+    """A line for each task, which no spreadsheet reads as a formula."""
     log.runs[0].tasks[1].view = FILES._replace(description="=HYPERLINK(1)")
     rows = list(csv.DictReader(io.StringIO(table(log))))
     assert [row["outcome"] for row in rows] == ["left", "failed", "left"]
@@ -131,14 +131,14 @@ def test_markdown(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lin
 
 
 def test_words_of_markdown(log: Log) -> None:
-    """No mathematics, link, mention or number of an issue is made of a description, and no row is broken."""
+    """No description becomes mathematics, a link, a mention or an issue's number, and none breaks a row."""
     log.runs[0].tasks[1].view = FILES._replace(description="$x$ www.a.example @me #1 a|b `c` _d_ <e> \\")
     row = next(line for line in markdown(log).splitlines() if "example" in line)
     assert not set("$@`_\\").intersection(row) and "www." not in row and row.count("|") == 7
 
 
 def test_depth(log: Log) -> None:
-    """A stranger's task that claims to be a thousand million levels down is drawn in a row as long as others."""
+    """A foreign task that claims a depth of a thousand million is drawn in a row of normal length."""
     line = encode(Frame(1.0, (FILES,))).replace('"depth":0', '"depth":1000000000')
     assert decode(line).tasks[0].depth == DEEPEST
     terminal = EmulatedTerminal()
@@ -163,7 +163,7 @@ class _Scripts(HTMLParser):
 
 
 def test_page(log: Log) -> None:
-    """One file without an address in it, the data as JSON, and no words outside of it."""
+    """One file without an address in it, with the data as JSON, and no output besides."""
     text = page(log)
     parser = _Scripts()
     parser.feed(text)
@@ -191,7 +191,7 @@ def test_output(tmp_path: Path, lines: list[str], capsys: pytest.CaptureFixture[
 
 
 def test_replay(lines: list[str]) -> None:
-    """The last screen is the run's last one, the waits are those of the run by the speed, and a torn line is passed over."""
+    """The last screen is the run's last one, the waits are the run's divided by the speed, and an incomplete line is ignored."""
     waits: list[float] = []
     terminal = EmulatedTerminal(columns=100, lines=10)
     replay([*lines[:5], "torn", *lines[5:]], renderer="ansi", speed=10.0, terminal=terminal, sleep=waits.append)
@@ -219,7 +219,7 @@ def test_replay_of_runs() -> None:
 
 
 def test_replay_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A speed of nothing, a file that is not there and an unknown renderer are one sentence and status 2."""
+    """A speed of 0, a missing file and an unknown renderer give one sentence and status 2."""
     for arguments, words in (
         (["/no/such"], "the events file cannot be read"),
         (["-", "--speed", "0"], "--speed is 0"),

@@ -64,7 +64,7 @@ def same(one: TaskView, other: TaskView) -> bool:
 
 @given(FRAMES)
 def test_changes(steps: list[tuple[float, list[TaskView]]]) -> None:
-    """Whatever changes from frame to frame, a reader gets the written frames."""
+    """A reader gets the written frames, whatever changes between them."""
     encoder, decoder, time = EventEncoder(HEADER), EventDecoder(), 0.0
     shown: dict[int, TaskView] = {}
     for passed, views in steps:
@@ -153,12 +153,13 @@ def test_old_file() -> None:
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
 def test_strangers(line: str) -> None:
-    """A line that makes no sense is counted and passed over."""
+    """An invalid line is counted and skipped."""
     assert read([line, '{"progresskit":1,"run":[]}', '{"changes":[{"id":1}],"time":1}']).strange in (2, 3)
 
 
 def test_rotation(tmp_path: Path) -> None:
-    """A file that has grown becomes PATH.1 and the next begins with a header and a whole frame; another's move is followed."""
+    """A file that has grown becomes PATH.1, and the next one begins with a header and a whole frame; a move by another process is
+    noticed."""
     path = tmp_path / "events"
     clock = ManualClock()
     teed = Teed(NoneRenderer(), str(path), clock=clock, largest=4_000)
@@ -182,7 +183,7 @@ def test_rotation(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
 def test_two_that_move_a_file(tmp_path: Path) -> None:
-    """Of two processes that find a file to have grown enough, one moves it: the other's move would put the new file in its place."""
+    """If two processes find that a file has grown enough, only one moves it: the other would move the new file."""
     import fcntl
 
     path = tmp_path / "events"

@@ -39,7 +39,7 @@ def test_each_task_is_told_once_as_it_was_seen_last() -> None:
 
 
 def test_table_tells_each_end() -> None:
-    """The table says how each ended and when it was at work."""
+    """The table has the end of each task and the time of its work."""
     ended = (ORDERS._replace(state="finished", elapsed=1.0), ITEMS._replace(state="failed", reason="no such file"))
     rows = tell(read(lines(Frame(10.0), Frame(11.0, ended=ended[:1]), Frame(12.0, ended=ended[1:])))).splitlines()
     assert rows[1] == "orders.csv   finished  300/300 rows  1.0 s  150 rows/s  ▏██████████          ▕"
@@ -49,7 +49,7 @@ def test_table_tells_each_end() -> None:
 
 
 def test_killed_job_leaves_its_tasks_named() -> None:
-    """A job that was killed leaves its tasks named and a torn line counted."""
+    """After a killed job, its tasks are named, and an incomplete line is counted."""
     text = tell(read([*lines(Frame(0.0, (ORDERS,))), '{"print":"a line"}\n', '{"time":1.0,"tas']))
     assert "orders.csv  left" in text
     assert text.endswith("1 task in 2.0 s, 1 left at the last frame, 1 frame, 1 printed line, 1 line made no sense")
@@ -57,7 +57,7 @@ def test_killed_job_leaves_its_tasks_named() -> None:
 
 @pytest.mark.parametrize("columns", [20, 60, 100])
 def test_long_and_hostile_names(columns: int) -> None:
-    """A long name gives way and hostile text is made visible."""
+    """A long name is cut, and control characters are made visible."""
     view = ORDERS._replace(description="\x1b[2J" + "東京" * 100, state="finished")
     text = tell(read(lines(Frame(0.0, ended=(view,)))), columns)
     assert "\x1b" not in text
@@ -92,7 +92,7 @@ def test_command_reads_the_json_renderer(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_missing_file_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is not there is one sentence and status 2."""
+    """A missing file gives one sentence and status 2."""
     with pytest.raises(SystemExit) as ended:
         main(["report", "/no/such/events"])
     assert ended.value.code == 2
@@ -117,12 +117,12 @@ VIEWS = st.builds(
     st.dictionaries(st.integers(0, 9), st.integers(), max_size=1),
 )
 def test_encoded(tasks: list[TaskView], ended: list[TaskView], counts: dict[int, int]) -> None:
-    """A frame's line says what JSON says of its parts, with null for a number that JSON lacks."""
+    """A frame's line is the JSON of its parts, with null for a number that JSON lacks."""
     line = encode(Frame(1.5, tuple(tasks), tuple(ended), 3, counts))
     assert line.isascii() and "\n" not in line
 
     def plain(value: Any) -> Any:
-        """Return what JSON gives back of `value`."""
+        """Return `value` after a way through JSON."""
         if isinstance(value, dict):
             return {name: plain(each) for name, each in value.items()}
         return None if isinstance(value, float) and math.isnan(value) else value

@@ -57,7 +57,7 @@ def test_what_is_written_counts(bench: Bench) -> None:
 
 @given(st.lists(st.one_of(st.integers(0, 9).map(lambda n: ("read", n)), st.integers(0, 20).map(lambda n: ("seek", n)))))
 def test_count_is_the_farthest_point(steps: list[tuple[str, int]]) -> None:
-    """The count is the farthest point and never goes back."""
+    """The count is the farthest position, and never decreases."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("file")
     bare, file = io.BytesIO(TEXT), wrap_file(io.BytesIO(TEXT), task)

@@ -164,7 +164,7 @@ def test_freezers_see_what_is_loaded_by_name() -> None:
 
 
 def test_nothing_of_others_is_imported() -> None:
-    """Nor slow modules of the standard library, before a loop begins."""
+    """Before a loop begins, no module of others and no slow module of the standard library is imported."""
     code = (
         f"import sys; before = set(sys.modules); sys.path.insert(0, {str(ROOT.parent)!r});"
         "from progresskit import track, ProgressTracker;"

@@ -23,7 +23,7 @@ from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, Ren
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    """A logger that hands on nothing."""
+    """A logger that propagates nothing."""
     logger = logging.Logger("test", logging.INFO)
     logger.propagate = False
     yield logger
@@ -50,7 +50,7 @@ class TestLines(RendererContract):
 
 
 def test_records(logger: logging.Logger) -> None:
-    """A start, one each tenth or minute but not within five seconds, an end; figures in fields."""
+    """Records of the start, of each tenth or minute but at most every five seconds, and of the end, with figures in fields."""
     logger.addHandler(kept := Kept())
     ticker, clock = ManualTicker(), ManualClock()
     tracker = ProgressTracker(LogRenderer(logger), terminal=EmulatedTerminal(), clock=clock, ticker=ticker)
@@ -70,7 +70,7 @@ def test_records(logger: logging.Logger) -> None:
 
 
 def test_idle_task_has_a_record_a_minute(logger: logging.Logger) -> None:
-    """A task that does not move has a record a minute."""
+    """A task that does not move has a record each minute."""
     logger.addHandler(kept := Kept())
     renderer = LogRenderer(logger)
     renderer.start(EmulatedTerminal())
@@ -92,7 +92,7 @@ def drawn(renderer: LogRenderer) -> list[str]:
 
 
 def test_a_disabled_logger(logger: logging.Logger) -> None:
-    """`logging.config` disables loggers that it is not told of: their records go to the stream, as where there is no handler."""
+    """`logging.config` disables loggers that it does not name: their records go to the stream, as without a handler."""
     logger.addHandler(kept := Kept())
     logger.disabled = True
     assert drawn(LogRenderer(logger)) == ["load: started, 2", "load: finished, 2 in <0.1 s"]
@@ -132,7 +132,7 @@ def test_handlers(logger: logging.Logger) -> None:
 
 
 def test_a_handler_that_fails(logger: logging.Logger) -> None:
-    """Its error does not reach the job, and the lines are still shown."""
+    """A handler's error does not reach the job, and the lines are still shown."""
 
     class Full(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -145,7 +145,7 @@ def test_a_handler_that_fails(logger: logging.Logger) -> None:
 
 
 def test_printed_lines_go_to_the_stream(logger: logging.Logger) -> None:
-    """Not to the log: a handler that writes to a captured stream would have them come back for ever."""
+    """Printed lines do not go to the log: a handler that writes to a captured stream would print them again for ever."""
     logger.addHandler(kept := Kept())
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker(LogRenderer(logger), terminal=terminal, ticker=ticker) as tracker:
@@ -155,7 +155,7 @@ def test_printed_lines_go_to_the_stream(logger: logging.Logger) -> None:
 
 
 def test_a_job_that_logs_to_a_captured_stream_ends() -> None:
-    """Each record is there once."""
+    """Each record is logged once."""
     code = (
         "import logging; logging.basicConfig(level=logging.INFO, format='%(levelname)s %(message)s')\n"
         "from progresskit import ProgressTracker, LogHandler\n"

@@ -14,7 +14,7 @@ from progresskit.testing import EmulatedTerminal
 
 
 def test_lines() -> None:
-    """As they were designed."""
+    """The lines are as designed."""
     assert midway("Checking rows", LOOP[0]) == "Checking rows: 45%, 4,512 of 10,000 rows, 812 rows/s, 0:05, eta 0:06"
     assert midway("Mirror", GROUP[5]) == "Mirror: 51%, 11.8 of 23.0 MB, 0:21, idle 0:12"
     assert midway("Files / orders-2024-11.parquet", GROUP[1]) == (
@@ -45,7 +45,7 @@ def told(renderer: PlainRenderer, *frames: Frame, **environ: str) -> list[str]:
 
 
 def test_the_time_of_day() -> None:
-    """Before each line, if it is wanted; the date before the first one of a day."""
+    """The time is before each line, if requested, and the date before the first line of a day."""
     moments = iter((datetime(2026, 3, 1, 14, 3, 22), datetime(2026, 3, 1, 14, 3, 40), datetime(2026, 3, 2, 0, 0, 1)))
     frames = [Frame(float(at) * 60, LOOP) for at in range(3)]
     lines = told(PlainRenderer(now=lambda: next(moments)), *frames)
@@ -53,7 +53,7 @@ def test_the_time_of_day() -> None:
 
 
 def test_words_for_people_who_listen() -> None:
-    """With ACCESSIBLE words take the place of signs, and lines are ten seconds apart."""
+    """With ACCESSIBLE, words replace signs, and lines are ten seconds apart."""
     frames = [Frame(float(at), (LOOP[0]._replace(completed=at * 400),)) for at in range(25)]
     lines = told(PlainRenderer(), *frames, ACCESSIBLE="1")
     assert lines == [
@@ -123,5 +123,5 @@ def test_groups(system: str) -> None:
     "environ", [{"GITHUB_ACTIONS": "true"}, {"PROGRESSKIT_GROUPS": "1"}], ids=["unasked", "elsewhere"]
 )
 def test_no_groups(environ: dict[str, str]) -> None:
-    """Lines are grouped only where that is asked for and the page folds groups."""
+    """Lines are grouped only if that is requested and the page folds groups."""
     assert told(PlainRenderer(), Frame(0.0, LOOP), **environ) == ["Checking rows: started, 10,000 rows"]

@@ -1,4 +1,4 @@
-"""The rules of the default look that no mock-up shows: reserved widths, the order in which room is given up, numbers and words,
+"""The rules of the default look that no mock-up shows: reserved widths, the order in which columns are dropped, numbers, words,
 which parts have a colour, what never moves, and lines of logs.
 """
 
@@ -69,7 +69,7 @@ def test_order_in_which_room_is_given_up() -> None:
 
 
 def test_names_get_a_third() -> None:
-    """A name has a third of the columns, 12 cells at the least and 32 at the most, and at last 12."""
+    """A name has a third of the columns, at least 12 and at most 32 cells, and 12 in the narrowest layouts."""
     view = sample_view(description="n" * 50, completed=1, total=2)
     for columns, cells in ((120, 32), (90, 30), (60, 20)):
         (text,) = rows(view, columns=columns)
@@ -119,7 +119,7 @@ def test_estimates_have_a_tilde() -> None:
 
 
 def test_fields_by_value() -> None:
-    """An empty value or True shows the name alone, None and False show nothing, and a text alone is cut in its middle."""
+    """An empty value or True shows only the name, None and False show nothing, and a single text is cut in its middle."""
     text = row(completed=1, total=2, fields={"retrying": True, "note": "", "gone": None, "off": False, "loss": 0.5})
     assert text.endswith("retrying  note  loss 0.5")
     file = f"{'b' * 20}{'e' * 20}.csv"
@@ -129,7 +129,7 @@ def test_fields_by_value() -> None:
 
 
 def test_texts_take_all_room() -> None:
-    """A task that is text alone takes the place of the figures; its room grows by eights and never shrinks."""
+    """The name of a task without figures takes their place; its room grows in steps of eight cells, and never shrinks."""
     painter = Painter()
     view = sample_view(description="Waiting", elapsed=4.0)
 
@@ -144,7 +144,7 @@ def test_texts_take_all_room() -> None:
 
 
 def test_rows_without_totals_have_no_bars() -> None:
-    """Where no row has a total there is neither bar nor percentage; where one has, the others are blank there."""
+    """If no row has a total, there is no bar and no percentage; if one has, they are blank in the other rows."""
     alone = rows(sample_view(description="a", completed=7, unit="row"))[0]
     assert "─" not in alone and "%" not in alone
     with_total, without = rows(

@@ -20,7 +20,7 @@ from progresskit import Task
 
 
 class Ended:
-    """What became of the only task of a tracker."""
+    """Return the end of the only task of a tracker."""
 
     def __init__(self, bench: Bench) -> None:
         self.tasks: list[Task] = []
@@ -43,7 +43,7 @@ def numbers(size: int) -> Iterator[int]:
 
 
 def run(loop: Callable[[], Any]) -> None:
-    """Run `loop` and let whatever it raises go."""
+    """Run `loop` and suppress its exceptions."""
     with contextlib.suppress(BaseException):
         loop()
 
@@ -102,7 +102,7 @@ PEACEFUL: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
 
 @pytest.mark.parametrize("name", PEACEFUL)
 def test_nothing_raised_means_nothing_failed(bench: Bench, ended: Ended, name: str) -> None:
-    """A consumer that has had enough leaves a task that is finished where the count is complete, else stopped early."""
+    """After a consumer that stops early, the task is finished if its count is complete, otherwise stopped early."""
     consume, expected = PEACEFUL[name]
     consume(bench.tracker.track)
     assert ended() == expected
@@ -304,7 +304,7 @@ def test_an_error_in_the_body(bench: Bench, ended: Ended, loop: Callable[[Any], 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
 @pytest.mark.parametrize("made", [False, True])
 def test_an_interrupt_is_no_failure(bench: Bench, ended: Ended, error: type[BaseException], made: bool) -> None:
-    """What calls a program off cancels its loops, raised in the body, below it, and in the source."""
+    """An exception that cancels a program cancels its loops, whether raised in the body, below it, or in the source."""
 
     def in_body() -> None:
         for n in bench.tracker.track([1, 2, 3]):
@@ -456,7 +456,7 @@ def test_ctrl_c(bench: Bench, ended: Ended) -> None:
 
 
 def test_a_closed_generator(bench: Bench, ended: Ended) -> None:
-    """A generator that hands a loop on and is closed has stopped early."""
+    """A loop in a generator that is closed has stopped early."""
 
     def by_statement() -> Iterator[int]:
         for n in bench.tracker.track(range(9)):  # noqa: UP028

@@ -1,4 +1,4 @@
-"""Claims about loops: the items of the bare loop, the right count, the right state, however the loop is left."""
+"""Claims about loops: the same items as the bare loop, the right count and the right state, however the loop is left."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def handed_on(items: Any) -> Iterator[Any]:
 
 
 SIZES = [0, 1, 2, 63, 64, 65, 319, 320, 321, 1344, 3392, 5440, 5441, 8191, 8192, 8193, 16384, 20000]
-"""Some of them the ends of portions, and their neighbours."""
+"""Counts, some of which are at and beside the ends of portions."""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -239,7 +239,7 @@ def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pyt
 
 
 def test_large_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list is handed over whole even if that takes some milliseconds, and may change meanwhile."""
+    """A list is passed on as a whole, even if that takes some milliseconds, and may change meanwhile."""
     items, portions, following = list(range(1_000)), [], Pace.next
     monkeypatch.setattr(Pace, "next", lambda pace: portions.append(following(pace)) or portions[-1])
 
@@ -318,7 +318,7 @@ def test_async_loops_count_and_end_likewise(bench: Bench) -> None:
 
 
 def test_portions_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the loop itself draws, it comes by after one item, and then after 256 at the most: items may become slow."""
+    """A loop that draws by itself checks after one item, and then after at most 256, because items may become slow."""
     visits: list[int] = []
     monkeypatch.setattr("progresskit._tracking.counters.poll", lambda: visits.append(1))
     times = iter([*(number * 0.0001 for number in range(7)), 1.0, 1.0001])

@@ -26,7 +26,7 @@ def test_interval_covers_the_true_median(measuring: ModuleType) -> None:
     runs = [measuring.interval([noise.expovariate(1.0) for _ in range(21)]) for _ in range(400)]
     covered = sum(run.low <= 0.6931 <= run.high for run in runs)  # the median of this skewed distribution is log 2
     assert covered >= 0.95 * len(runs)
-    assert sum(run.high - run.low for run in runs) / len(runs) < 1.1  # and is no wider than it must be
+    assert sum(run.high - run.low for run in runs) / len(runs) < 1.1  # and is not wider than necessary
 
 
 def test_of_few_values_the_interval_is_all_of_them(measuring: ModuleType) -> None:
@@ -86,7 +86,7 @@ def test_a_machine_is_told_without_a_name_or_a_path(measuring: ModuleType) -> No
 
 
 def test_a_loaded_machine_fails_nothing(measuring: ModuleType) -> None:
-    """A time that is over its bar on a machine that is busy with something else proves nothing; a count does."""
+    """On a busy machine a time over its bar proves nothing; a count does."""
     assert measuring.judged(True, loaded=True) == "PASS"
     assert measuring.judged(False, loaded=True) == "too noisy to say"
     assert measuring.judged(False, loaded=True, counted=True) == measuring.judged(False, loaded=False) == "FAIL"

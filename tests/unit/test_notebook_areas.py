@@ -46,7 +46,7 @@ def test_unchanged() -> None:
 
 
 def test_gone() -> None:
-    """A row that is no longer there, and has no end, goes: one that sums up others."""
+    """A row that disappears without an end, because it sums up others, is removed."""
     published = Published()
     area = Area(published)
     task, total = sample_view(id=1, description="one"), sample_view(id=2, description="3 tasks, 3 done")
@@ -58,7 +58,7 @@ def test_gone() -> None:
 
 
 def test_as_of() -> None:
-    """A picture with a running row says of when it is; one without does not."""
+    """A picture with a running row has its time; one without has none."""
     published = Published()
     area = Area(published)
     area.update([sample_view(completed=1, total=4)], [])
@@ -122,7 +122,7 @@ class _Strict(HTMLParser):
 
 @given(st.text(max_size=40), st.text(max_size=20), st.text(max_size=20))
 def test_hostile(name: str, unit: str, reason: str) -> None:
-    """Whatever a task's words are, they are text."""
+    """Any text of a task is shown as text."""
     published = Published()
     area = Area(published)
     word = "<script>\"'&</div>"

@@ -1,4 +1,4 @@
-"""What counts as a number, and what any other value does: nothing, to anybody."""
+"""Which values count as numbers, and that any other value has no effect."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Mute:
 
 
 class Deceiving:
-    """Has what a number has, and raises."""
+    """An object with the methods of a number, all of which raise."""
 
     def __float__(self) -> float:
         raise OSError("gone")
 
 
 class Scalar:
-    """As numpy's scalars are: no int, an index, an item size; adding wraps around."""
+    """Like a scalar of numpy: no int, but with an index and an item size; addition wraps around."""
 
     itemsize, shape = 1, ()
 
@@ -172,7 +172,7 @@ def test_an_odd_value_is_told_once_by_task_and_value(bench: Bench) -> None:
     st.booleans(),
 )
 def test_any_sequence_adds_up(values: list[tuple[Any, float]], looking: bool) -> None:
-    """Whatever is advanced by, in whatever order, the count is the sum of the numbers among it, sampled or not."""
+    """For any amounts in any order, the count is the sum of the numbers among them, sampled or not."""
     ticker, renderer = ManualTicker(), RecordingRenderer()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -278,7 +278,7 @@ def test_fields_may_hold_anything(bench: Bench) -> None:
     }
     assert isinstance(shown_fields["big"], str)
     assert decode(encode(frame)).tasks[0].fields["loss"] == "nan"
-    assert decode(encode(frame).replace('"nan"', "NaN")).tasks[0].fields["loss"] == "NaN"  # of a stranger
+    assert decode(encode(frame).replace('"nan"', "NaN")).tasks[0].fields["loss"] == "NaN"  # of a foreign process
 
 
 def test_report_takes_what_callbacks_give(bench: Bench) -> None:
@@ -335,7 +335,7 @@ def row(total: float, steps: int, by: Any) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("total", [0, 1_000_000, 0.0])
 def test_a_wrong_total_makes_no_share(total: float) -> None:
-    """A total of 0, or one that is passed: the count, no percentage and no time left."""
+    """With a total of 0, or a total that is exceeded, the count is shown without percentage and time left."""
     live, task = row(total, 6, 500_000)
     assert "3.00" in live
     assert not any(false in live for false in ("%", "eta 0:00", "/0"))
@@ -346,7 +346,7 @@ def test_a_wrong_total_makes_no_share(total: float) -> None:
     ("steps", "by"), [(10, 0.1), (49, 1 / 49), (1000, 0.001), (3, Fraction(1, 3)), (10, Decimal("0.1"))]
 )
 def test_parts_make_a_whole(steps: int, by: Any) -> None:
-    """Parts that are floats add up to their total, and not to a little less."""
+    """Parts that are floats sum to exactly their total."""
     task = row(1.0, steps, by)[1]
     assert task.completed == 1.0
     assert (task.is_complete, task.state) == (True, "finished")

@@ -34,7 +34,7 @@ def test_failures() -> None:
 
 
 def test_one_picture_for_all() -> None:
-    """A picture is made once for all tabs, and not again before its time; the last one is made at once."""
+    """A picture is made once for all tabs, and at most once per interval; the last one is made at once."""
     clock = ManualClock()
     page = state(clock)
     page.note(Frame(0.0, (sample_view(completed=1),)))

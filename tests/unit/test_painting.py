@@ -32,7 +32,7 @@ def shown(text: str) -> str:
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("style", STYLES)
 def test_no_row_is_too_wide(name: str, style: str) -> None:
-    """Whatever the width, a row leaves the last cell empty, and rows with bars have them under each other."""
+    """At any width a row leaves the last cell empty, and bars are aligned."""
     for columns in range(201):
         rows = Painter(STYLES[style], EIGHT_COLORS).rows(ALL[name], columns, 0.3)
         kept = KeptLines(STYLES[style]).lines(KEPT, columns)
@@ -83,7 +83,7 @@ def test_an_end_stands_beside_a_broken_name() -> None:
 
 
 def test_lines_together_share_columns() -> None:
-    """Lines that come together have the same columns."""
+    """Lines of one frame have the same columns."""
     views = [
         sample_view(id=n, state="finished", description="x" * n, completed=1, total=1, elapsed=1.0) for n in (3, 40, 9)
     ]
@@ -104,7 +104,7 @@ def test_a_measure_has_no_pace() -> None:
 
 
 def test_row_is_written_anew_for_new_texts() -> None:
-    """A count that is too small to be seen makes no new row; a bar, a percentage, a number and a time each do."""
+    """An invisible change of the count makes no new row; a change of the bar, the percentage, the number or the time does."""
     painter = Painter()
     view = sample_view(
         description="a", completed=5_000_000, total=10_000_000, unit="row", elapsed=1.0, rate=9.0, eta=8.0
@@ -160,7 +160,7 @@ def test_a_spinner_has_its_tasks_colour(depth: int, color: str | None, code: str
 
 
 def test_colours_of_kept_lines() -> None:
-    """Green marks an end, red a failure, and nothing else has a colour."""
+    """Green marks an end and red a failure; nothing else has a colour."""
     texts = KeptLines(LINE, EIGHT_COLORS).lines(KEPT, 119)
     assert [shown(text)[:9] for text in texts[:4]] == ["<32m✓<0m ", "<32m✓<0m ", "<32m✓<0m ", "– Searchi"]
     assert shown(texts[5]).startswith("<31m✗<0m small.csv") and "<31mfailed<0m at 2%: no such file" in shown(texts[5])
@@ -299,7 +299,7 @@ def test_nothing_moves_in_the_first_hour() -> None:
 
 
 def test_names_are_cut_so_that_they_differ() -> None:
-    """In the middle, a path at its start, and elsewhere where two would look the same."""
+    """A name is cut in its middle, a path at its start, and elsewhere if two would look the same."""
     views = tuple(
         sample_view(id=at, description=name, total=10)
         for at, name in enumerate(
@@ -335,7 +335,7 @@ def test_kept_names_are_told_apart() -> None:
 
 @given(st.lists(st.text("ab-/東e\u0301", max_size=40), min_size=1, max_size=5), st.integers(0, 130))
 def test_any_names_at_any_width(names: list[str], columns: int) -> None:
-    """No row is too wide, and none is missing."""
+    """No row is too wide or missing."""
     views = tuple(sample_view(id=at, description=name, total=10, depth=at % 3) for at, name in enumerate(names))
     rows = Painter().rows(views, columns, 0.0)
     assert len(rows) == len(views) and all(cell_width(text) <= columns for text in rows)

@@ -1,4 +1,4 @@
-"""Slots, the rows of a tree, and who is seated where there are fewer rows than tasks."""
+"""Slots, the rows of a tree, and which tasks get a row if there are fewer rows than tasks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Places:
 
 
 def test_lowest_free() -> None:
-    """The lowest slot that was left goes to the next one."""
+    """The next item gets the lowest free slot."""
     places = Places("abcde")
     for name in "dbc":
         places.release(name)
@@ -61,7 +61,7 @@ def test_lowest_free() -> None:
 
 
 def test_preferred() -> None:
-    """A preferred slot is given if it is empty, and those below it stay blank."""
+    """A preferred slot is given if it is empty, and the slots before it stay blank."""
     places = Places()
     assert places.take("c", 2) == 2
     assert places.rows == "--c"
@@ -78,7 +78,7 @@ def test_preferred() -> None:
 
 
 def test_preferred_behind_the_last() -> None:
-    """A slot behind the last may be preferred."""
+    """A slot after the last one may be preferred."""
     places = Places("a")
     assert places.take("b", 1) == 1
     assert places.take("d", 3) == 3
@@ -86,7 +86,7 @@ def test_preferred_behind_the_last() -> None:
 
 
 def test_not_given_twice() -> None:
-    """A slot that was left and taken by preference is not given away twice."""
+    """A free slot that was taken by preference is not given a second time."""
     places = Places("abc")
     places.release("b")
     assert places.take("p", 1) == 1
@@ -95,7 +95,7 @@ def test_not_given_twice() -> None:
 
 
 def test_reserved() -> None:
-    """A reserved slot waits for who asks for it, however many frames are drawn."""
+    """A reserved slot waits for a request, however many frames are drawn."""
     places = Places()
     places.take("a", 0)
     places.take("b", 1)
@@ -119,7 +119,7 @@ def test_close() -> None:
 
 
 def test_all_leave() -> None:
-    """When the last one leaves, numbering starts over."""
+    """When the last item leaves, numbering starts again at 0."""
     places = Places("ab")
     places.take("h", 5)
     for name in "ahb":
@@ -205,7 +205,7 @@ def test_where_there_are_fewer_rows_than_tasks(shown: str, limit: int | None, ro
 
 
 def test_end_during_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job's thread ends a task right after those that had ended were removed: it is shown as it was, and no row moves."""
+    """A task that ends right after the ended ones were removed is shown as before, and no row moves."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), clock=ManualClock())
     tree = tracker._core.tree
     first, second, third = (tracker.add_task(name, total=1) for name in ("first", "second", "third"))

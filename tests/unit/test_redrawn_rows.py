@@ -65,7 +65,7 @@ CONTROLS = st.sampled_from([*MOVES, *OTHERS, "\x1b[2;5r", "\x1b[r", "\x1b[?25l",
 
 @given(st.lists(st.lists(CONTROLS | st.text("ab 字\u0301\x1b[1;", max_size=4), max_size=6).map("".join), max_size=30))
 def test_any_text(pieces: list[str]) -> None:
-    """Whatever comes, nothing is raised, rooms stay bounded, and no control character but colours is left in a line."""
+    """For any input nothing is raised, memory is bounded, and no control characters but colours remain in a line."""
     rows = RedrawnRows()
     shown: list[str] = []
     for piece in pieces:

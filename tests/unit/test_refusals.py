@@ -97,10 +97,10 @@ def test_unreadable_error_is_told_by_its_class() -> None:
 
 
 def test_warning_filter_does_not_reach_the_job() -> None:
-    """A filter that makes errors of warnings does not reach the job."""
+    """A filter that turns warnings into errors does not raise in the job."""
     warn_once(
         "said under a filter that makes errors of warnings"
-    )  # the suite's own filter does: nothing is raised here
+    )  # the tests' own filter does that: nothing is raised here
 
 
 def test_terminal_is_a_text_file() -> None:
@@ -129,7 +129,7 @@ def test_file_has_the_size_of_a_fallback(tmp_path: Any) -> None:
 
 
 def test_unknown_encoding_is_ascii() -> None:
-    """An encoding that does not exist is taken for ASCII."""
+    """An unknown encoding is treated as ASCII."""
 
     class Odd(io.StringIO):
         encoding = "klingon"  # type: ignore[assignment]
@@ -142,7 +142,7 @@ def test_unknown_encoding_is_ascii() -> None:
 
 
 def test_position_is_given_once() -> None:
-    """A position that was asked for twice is given once."""
+    """A position that is requested twice is given once."""
     slots = Slots()
     first, second = type("Leaf", (), {"children": None})(), type("Leaf", (), {"children": None})()
     assert slots.allocate(first, 3) == 3
@@ -195,7 +195,7 @@ def test_a_display_whose_last_renderer_fails_is_dark(monkeypatch: pytest.MonkeyP
 
 
 def test_command_is_a_module_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is a module too and tells an unusable renderer."""
+    """The command can be run as a module, and reports an unusable renderer."""
     done = subprocess.run(
         [sys.executable, "-m", "progresskit", "--version"], capture_output=True, text=True, timeout=60
     )

@@ -24,12 +24,12 @@ def fresh(columns: int = 80) -> str:
 
 
 def row(text: str) -> str:
-    """Return what writes a row of ASCII: a terminal that is narrower than it says must wrap it."""
+    """Return the output that writes a row of ASCII: a terminal that is narrower than it reports must wrap it."""
     return f"{CLEAR}<?7h{text}<?7l"
 
 
 def sent(text: str) -> str:
-    """Return a frame without what each begins and ends with, escapes written as `<`."""
+    """Return a frame without its fixed beginning and end, with escapes written as `<`."""
     assert text.startswith(BEGIN) and text.endswith(END)
     return text.removeprefix(BEGIN).removesuffix(END).replace("\x1b[", "<")
 
@@ -40,7 +40,7 @@ def test_new_rows_have_lines_of_their_own() -> None:
 
 
 def test_only_changed_rows_are_sent() -> None:
-    """Only the rows that have changed are sent and the cursor ends below all."""
+    """Only changed rows are sent, and the cursor ends below all rows."""
     region = Region()
     region.draw(["one", "two", "six"])
     assert sent(region.draw(["one", "ten", "six"])) == "<2A" + row("ten") + "\n\n\r"
@@ -51,7 +51,7 @@ def test_only_changed_rows_are_sent() -> None:
 
 
 def test_gone_rows_become_blank() -> None:
-    """Rows that are gone are made blank and the cursor comes up."""
+    """Removed rows are blanked, and the cursor moves up."""
     region = Region()
     region.draw(["one", "two", "six"])
     assert sent(region.draw(["one"])) == "\r<2K<2A\r<2K\n\r<2K<1A\r"
@@ -82,7 +82,7 @@ def test_rows_are_added_below_those_that_stand() -> None:
 
 
 def test_lines_go_above_the_rows() -> None:
-    """Lines go above into the place of the rows which follow."""
+    """Lines take the place of the rows, which follow below."""
     region = Region()
     region.draw(["one", "two"])
     assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7ha\r\nb\r\n<?7l" + row("one") + "\r\n"
@@ -99,7 +99,7 @@ def test_a_new_size_has_all_rows_drawn_anew_once() -> None:
 
 
 def test_all_rows_on_demand() -> None:
-    """On demand all rows are written again in place."""
+    """On request all rows are written again in place."""
     region = Region(reflow=False)
     assert region.draw([], whole=True) == ""
     region.draw(["one", "two"])
@@ -347,7 +347,7 @@ def test_line_of_more_is_cut_plainly(columns: int, line: str) -> None:
 
 
 def test_lower_window_gets_what_fits() -> None:
-    """A window that has become lower since the frame was made gets what fits."""
+    """A window that became lower after the frame was made gets the rows that fit."""
     names = ("alpha", "beta", "gamma", "delta")
     assert show(*begun(lines=3), Frame(0.0, views(*names))) == ["alpha", "beta"]
     assert show(*begun(lines=2), Frame(0.0, views(*names))) == ["alpha"]

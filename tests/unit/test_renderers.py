@@ -41,7 +41,7 @@ class TestPlain(RendererContract):
         return PlainRenderer()
 
     def test_lines_of_a_tasks_life(self) -> None:
-        """A task gets a line at start some between and one at the end."""
+        """A task gets a line at its start, some in between, and one at its end."""
         renderer, terminal = self.begin()
         view = sample_view(description="alpha", total=100, unit="row")
         for second in range(100):
@@ -59,7 +59,7 @@ class TestPlain(RendererContract):
 
 class TestJson(RendererContract):
     in_place = False
-    shows = False  # its lines are for programs; the claims below read them as one
+    shows = False  # its lines are for programs; the tests below parse them
 
     def make_renderer(self) -> Renderer:
         return JsonRenderer()

@@ -27,7 +27,7 @@ from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 @pytest.fixture
 def entered(bench: Bench) -> Iterator[Bench]:
-    """A tracker that is entered, so that the root's functions mean it."""
+    """An entered tracker, which the root's functions use."""
     with bench.tracker:
         yield bench
 
@@ -51,7 +51,7 @@ def test_current(entered: Bench) -> None:
 
 
 def test_a_loop_and_its_task(entered: Bench) -> None:
-    """`track` hands out the loop's task, before the first item and after the last."""
+    """`track` gives access to the loop's task, before the first item and after the last."""
     loop = track([0.5, 0.25], "Training", unit="epoch", fields={"loss": None}, color="blue", keep=False)
     task = loop.task
     assert (task.state, task.total) == ("pending", None)
@@ -76,7 +76,7 @@ def test_a_loop_is_an_iterator(entered: Bench) -> None:
 
 
 def test_a_loop_that_never_begins(entered: Bench) -> None:
-    """A task that was asked for goes with its loop."""
+    """A task that was requested ends with its loop."""
     task = track([1, 2]).task
     assert task.state == "cancelled"
 
@@ -99,7 +99,7 @@ def test_an_async_loop_and_its_task(entered: Bench) -> None:
 
 
 def test_resumed(entered: Bench) -> None:
-    """A job that is resumed at 40 % begins there, and its rate counts only new units."""
+    """A job that resumes at 40 % begins there, and its rate counts only new units."""
     loop = track(range(6), completed=4)
     next(loop)
     assert (loop.task.completed, loop.task.total, loop.task.initial) == (4, 10, 4)
@@ -127,7 +127,7 @@ def test_resumed(entered: Bench) -> None:
     ids=lambda value: None if not isinstance(value, int) else str(value),
 )
 def test_totals(iterable: Any, size: int | None) -> None:
-    """The sources of an enumerate, zip or map give its length, and are not run for that."""
+    """The sources of an enumerate, zip or map give its length without being iterated."""
     assert size_of(iterable) == size
 
 
@@ -198,7 +198,7 @@ def test_disabled_loop(entered: Bench) -> None:
 
 
 def test_disabled_block(entered: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Within the block nothing is shown, here and in processes that start; after it all is as it was."""
+    """Within the block nothing is shown, also in new processes; after it the previous state is restored."""
     monkeypatch.setenv("PROGRESSKIT_DISABLE", "no")
     whole = entered.tracker.add_task("before")
     with disabled(), disabled():
@@ -240,7 +240,7 @@ def test_disabled_block_and_errors() -> None:
 
 
 def test_configure() -> None:
-    """An application's choice holds for trackers that were given none, and the one that all share."""
+    """An application's choice applies to trackers without their own, and to the shared one."""
     before = joining.shared_tracker()
     text = io.StringIO()
     configure(renderer="json", stream=text, interval=2.0, budget=0.5, capture=False)
@@ -261,7 +261,7 @@ def test_configure() -> None:
 
 
 def test_configure_while_busy() -> None:
-    """The shared tracker is another one as soon as it is idle: rows of two trackers never overlap."""
+    """The shared tracker is replaced as soon as it is idle: rows of two trackers never overlap."""
     joining.shared = ProgressTracker("none", ticker=ManualTicker())
     task = joining.shared.add_task("busy")
     configure(renderer="plain")
@@ -290,7 +290,7 @@ def test_configure_refuses(options: dict[str, Any], words: str) -> None:
 
 
 def test_misspelt(bench: Bench) -> None:
-    """A misspelt argument is refused with the one that was meant; other words are fields."""
+    """A misspelt argument is refused with a suggestion; other names are fields."""
     task = bench.tracker.add_task("a", part="b.3", state="warm", count=3, lr=0.1)
     assert dict(task.fields) == {"part": "b.3", "state": "warm", "count": 3, "lr": 0.1}
     for call, word, meant in (
@@ -334,7 +334,7 @@ def test_misspelt(bench: Bench) -> None:
     ids=lambda value: value if value.isidentifier() else "",
 )
 def test_unknown_word(bench: Bench, call: str, word: str, advice: str) -> None:
-    """Where no words are fields, one that is no argument is refused in a sentence that says what to do, and nothing is changed."""
+    """Where no fields are accepted, an unknown argument is refused in a sentence that says what to do, and nothing is changed."""
     calls: dict[str, Any] = {
         "track": partial(track, [1]),
         "tracker.track": partial(bench.tracker.track, [1]),
@@ -431,7 +431,7 @@ def test_refresh_with_a_thread() -> None:
 
 
 def test_draws_on() -> None:
-    """A tracker draws on its stream, and on whatever leads to the same terminal."""
+    """A tracker draws on its stream, and on any stream that leads to the same terminal."""
     text = io.StringIO()
     tracker = ProgressTracker("plain", stream=text)
     assert (tracker.draws_on(text), tracker.draws_on(sys.stdout), tracker.draws_on(None)) == (True, False, False)
@@ -458,7 +458,7 @@ class Halves:
 
 
 def test_estimator() -> None:
-    """A formula of the user's own tells rate and time left."""
+    """A user's own formula gives rate and time left."""
     clock, ticker, renderer = ManualClock(), ManualTicker(), RecordingRenderer()
     tracker = ProgressTracker(renderer, clock=clock, ticker=ticker, estimator=Halves)
     task = tracker.add_task("a", total=10, completed=2)
@@ -471,7 +471,7 @@ def test_estimator() -> None:
 
 @pytest.mark.parametrize("broken", ["make", "sample", "outlook", "nonsense"])
 def test_a_broken_estimator(broken: str) -> None:
-    """One that fails takes nothing from the display: the built-in estimate takes its place, and one warning says so."""
+    """A failing formula does not harm the display: the built-in estimate replaces it, with one warning."""
 
     class Broken(Halves):
         def __init__(self, initial: float) -> None:
@@ -509,7 +509,7 @@ def _nothing() -> Any:
 
 
 def test_names_of_the_root() -> None:
-    """Each name of the root is there, and `import progresskit` loads none of them."""
+    """Each name of the root exists, and `import progresskit` loads none of them."""
     names = "import progresskit, sys; print(sorted(m for m in sys.modules if m.startswith('progresskit.')))"
     done = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"

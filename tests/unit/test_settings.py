@@ -38,7 +38,7 @@ def test_what_people_mean_by_yes_is_on(value: str) -> None:
 
 
 def test_odd_word_warns_once() -> None:
-    """A word that is neither warns once and is ignored."""
+    """A word that is neither is ignored with one warning."""
     with pytest.warns(ProgressWarning, match="'maybe', and is ignored") as caught:
         assert [is_disabled({"PROGRESSKIT_DISABLE": "maybe"}) for _ in range(3)] == [False] * 3
     assert len(caught) == 1
@@ -51,7 +51,7 @@ def test_a_bad_number_warns_and_the_default_holds(value: str) -> None:
 
 
 def test_argument_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An argument beats the environment which beats the default."""
+    """An argument goes before the environment, which goes before the default."""
 
     def settled(**arguments: float) -> tuple[float, float]:
         tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), **arguments)
@@ -136,7 +136,7 @@ def test_a_renderer_is_found_by_module_and_attribute() -> None:
 
 
 def test_missing_renderer_warns() -> None:
-    """A module or attribute that is missing warns and what suits is used."""
+    """A missing module or attribute causes a warning, and a suitable renderer is used."""
     for name in ("no_such_module:Renderer", "progresskit.testing:NoSuchRenderer"):
         with pytest.raises(RendererUnavailable, match="cannot be imported"):
             find(name)

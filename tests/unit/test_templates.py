@@ -99,7 +99,7 @@ def test_a_column_of_ones_own() -> None:
     ],
 )
 def test_a_bad_template_is_refused(template: str, words: str) -> None:
-    """In one sentence, which names the columns that there are; by the tracker, a task and a loop."""
+    """A bad template is refused in one sentence with the known columns, by the tracker, a task and a loop."""
     tracker = ProgressTracker("none")
     for call in (
         lambda: ProgressTracker("none", columns=template),
@@ -143,7 +143,7 @@ def test_a_bad_environment_is_told_once() -> None:
 
 
 def test_a_template_of_another_process() -> None:
-    """It may have columns that are not known here; its rows are still shown."""
+    """A template of another process may have unknown columns; its rows are still shown."""
     view: TaskView = VIEW._replace(columns="{bar:wide}")
     with pytest.warns(match="does not take 'wide'"):
         assert Painter().rows((view,), 79, 0.0)[0].startswith("  Training")

@@ -38,7 +38,7 @@ def test_rows_move_up(bench: Bench) -> None:
     one, _ = bench.tracker.add_task("one"), bench.tracker.add_task("two")
     bench.tick()
     one.finish()
-    bench.tracker.frame()  # a look of the job's own changes nothing
+    bench.tracker.frame()  # the job's own call of `frame` changes nothing
     assert names(bench.tick()) == [(0, "two")]
     bench.tracker.add_task("three")
     assert names(bench.tick()) == [(0, "two"), (1, "three")]
@@ -170,7 +170,7 @@ def test_ticks_and_advances_add_up(bench: Bench) -> None:
 
 @pytest.mark.slow
 def test_no_update_is_lost(bench: Bench) -> None:
-    """None of ten million updates from eight threads is lost."""
+    """No update of ten million from eight threads is lost."""
     task, ticked = bench.tracker.add_task("one"), bench.tracker.add_task("two")
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -194,7 +194,7 @@ def test_no_update_is_lost(bench: Bench) -> None:
 
 
 def test_parent_and_child_give_back_one_row(bench: Bench) -> None:
-    """A parent that ends right after its child gives back one row only."""
+    """A parent that ends right after its child frees only one row."""
     files = bench.tracker.add_task("Files")
     outer = bench.tracker.add_task("outer")
     inner = bench.tracker.add_task("inner", parent=outer)
@@ -206,7 +206,7 @@ def test_parent_and_child_give_back_one_row(bench: Bench) -> None:
 
 
 def test_children_outlive_their_parent(bench: Bench) -> None:
-    """Children outlive their parent and then both rows are free."""
+    """Children outlive their parent, and then both rows are free."""
     outer = bench.tracker.add_task("outer")
     inner = bench.tracker.add_task("inner", parent=outer)
     bench.tick()
@@ -289,7 +289,7 @@ def test_raising_renderer_is_replaced(bench: Bench) -> None:
 
 
 def test_slow_terminal_is_written_to_half_the_time(bench: Bench) -> None:
-    """A terminal that takes its time is written to half of the time at most."""
+    """A slow terminal is written to for at most half of the time."""
     from progresskit._display.display import Display
     from progresskit.renderers.choice import named
     from progresskit.testing import EmulatedTerminal, ManualClock

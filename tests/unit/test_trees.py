@@ -94,7 +94,7 @@ steps = st.lists(st.tuples(st.sampled_from(["add", "end", "tick", "advance"]), s
 @settings(max_examples=100, deadline=None)
 @given(steps)
 def test_every_live_task_has_one_row(moves: list[tuple[str, int]]) -> None:
-    """Whoever is added to whom, ended or not, each live task is in each frame once, and the sums are right."""
+    """In any tree, with ended parents or not, each live task is in each frame once, and the sums are right."""
     clock, ticker, renderer = ManualClock(), ManualTicker(), RecordingRenderer()
     tracker = ProgressTracker(renderer, clock=clock, ticker=ticker)
     tasks: list[Task] = []

@@ -1,4 +1,4 @@
-"""What becomes of text on its way to a terminal: lines that have not ended, streams and terminals of all kinds, and frames."""
+"""Text on its way to a terminal: unfinished lines, streams and terminals of all kinds, and frames."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_pieces_of_a_line(pieces: list[str]) -> None:
 
 @pytest.mark.parametrize("piece", ["\r 50% of it", "x", "|\b", "\x1b[2K"])
 def test_a_line_without_end(piece: str) -> None:
-    """A line that never ends takes a bounded room."""
+    """A line that never ends takes bounded memory."""
     line = Line()
     ended = 0
     for _ in range(3 * LONGEST // len(piece)):
@@ -96,7 +96,7 @@ def test_a_stream_is_what_it_says_it_is() -> None:
         assert (through.fd, through.is_tty, through.key) == (None, True, terminal.key)
         through.write("a frame")
         assert around.written == ["a frame"]
-        tee = Tee(plain.buffer, "utf-8")  # held: its end would close the buffer
+        tee = Tee(plain.buffer, "utf-8")  # kept alive: its finaliser would close the buffer
         assert StreamTerminal(tee).fd is None
         plain.write = plain.write  # type: ignore[method-assign]  # as wandb replaces it
         assert StreamTerminal(plain).fd is None
@@ -230,7 +230,8 @@ class Drawing(ManualTicker):
 
 
 def test_lines_that_wait_are_bounded() -> None:
-    """A job that prints faster than lines are drawn waits, and no line is lost; for a terminal that takes nothing it does not."""
+    """A job that prints faster than lines are drawn waits, and no line is lost; it does not wait for a terminal that accepts
+    nothing."""
     ticker, renderer = Drawing(), RecordingRenderer()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), ticker=ticker)
     for number in range(40):
@@ -240,7 +241,7 @@ def test_lines_that_wait_are_bounded() -> None:
     ticker.tick()
     assert [line.split()[0] for line in renderer.lines] == [str(number) for number in range(40)]
     for number in range(40):
-        tracker._core.lines.behind = True  # as the display says at each look
+        tracker._core.lines.behind = True  # as the display notes at each frame
         tracker.print(f"{number} " + "x" * (1 << 20))
         assert sum(map(len, tracker._core.lines.items)) <= MOST_WAITING + (1 << 21)
     assert ticker.waited == 2
@@ -263,7 +264,7 @@ def test_frames_come_while_lines_do(rate: int) -> None:
         lines = len(tracker._core.lines.items)
         waiting.append(lines)
         compose(last, rows)
-        clock.advance(0.00006 * lines)  # six tenths of the time that there is, at 10,000 a second
+        clock.advance(0.00006 * lines)  # six tenths of the available time, at 10,000 a second
 
     display._compose = slow  # type: ignore[method-assign]
     printed, drawn = 0.0, clock()
@@ -282,7 +283,7 @@ def test_frames_come_while_lines_do(rate: int) -> None:
 @pytest.mark.parametrize("piece", ["\r 50% of it", "x", "|\b", "\x1b[2K", "\x1b[31m", "\b", "\r", "ab\b"])
 @pytest.mark.parametrize("tail", ["", "\r"])
 def test_a_line_is_gone_through_a_few_times(piece: str, tail: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many writes a line comes in, the characters that are looked at are a few times those that are written."""
+    """In however many writes a line arrives, the characters that are read are a few times those that are written."""
     seen = 0
 
     def counting(function: Any) -> Any:
@@ -342,7 +343,7 @@ def test_printed_at_once(has_time: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     ticker.tick()
     task.finish()
     tracker.print("after")
-    assert stream.getvalue().endswith("after\n")  # at once: the job's own next words go past the display
+    assert stream.getvalue().endswith("after\n")  # at once: the job's next output does not pass the display
     ticker.tick()
     order = ["before", "Files", "Files", "after"] if has_time else ["before", "Files", "after", "Files"]
     assert [line.partition(":")[0] for line in stream.getvalue().splitlines()] == order
