@@ -215,11 +215,11 @@ def in_pipes(code: str) -> dict[str, object]:
             os.dup2(err.fileno(), 2)
             run(code)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        told = []
+        texts = []
         for file in (out, err):
             file.seek(0)
-            told.append(file.read().decode())
-    return {"status": status, "out": told[0], "err": told[1]}
+            texts.append(file.read().decode())
+    return {"status": status, "out": texts[0], "err": texts[1]}
 
 
 def on_terminal(code: str) -> dict[str, object]:

@@ -39,7 +39,7 @@ ROWS = {
 
 
 @cache
-def told(way: str, mode: str) -> dict[str, Any]:
+def report(way: str, mode: str) -> dict[str, Any]:
     """Return what all programs have said and shown."""
     root = Path(__file__).parents[2]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests")))}
@@ -72,7 +72,7 @@ def screen(raw: str) -> list[str]:
 @pytest.mark.parametrize("way", ["install", "patch"])
 def test_stranger(way: str, name: str) -> None:
     """A program says the same, and ends the same, in pipes and on a terminal; its bars are lines of tqdm's in pipes, and rows there."""
-    theirs, ours, shown = told("tqdm", "pipes")[name], told(way, "pipes")[name], told(way, "terminal")[name]
+    theirs, ours, shown = report("tqdm", "pipes")[name], report(way, "pipes")[name], report(way, "terminal")[name]
     assert theirs["status"] == 0, theirs["err"]
     assert (ours["status"], ours["out"]) == (0, theirs["out"]), ours["err"]
     assert sorted(lasting(ours["err"])) == sorted(lasting(theirs["err"]))

@@ -42,7 +42,7 @@ def work(item: Item) -> int:
     return steps
 
 
-def work_until_told(item: Item, done: Any, gate: Any) -> None:
+def work_until_asked(item: Item, done: Any, gate: Any) -> None:
     """The same in a process that lives on: it says so without a result."""
     work(item)
     done.set()
@@ -123,7 +123,7 @@ class Play:
 
     def process_that_lives_on(self, _: ProcessPoolExecutor) -> None:
         done, gate = self.context.Event(), self.context.Event()
-        process = self.context.Process(target=work_until_told, args=(self.item(own=0), done, gate))
+        process = self.context.Process(target=work_until_asked, args=(self.item(own=0), done, gate))
         process.start()
         assert done.wait(60.0)
         self.living.append((process, gate))
@@ -236,8 +236,8 @@ def main() -> int:
                     assert accounted(play) == play.own, (accounted(play), play.own)
                 except AssertionError as error:
                     failed += 1
-                    told = [ended_counts.tasks for ended_counts in TOLD]
-                    print(f"{method} {seed}: {play.steps} {error}", _seen_own(play), told, BRIEF, flush=True)
+                    accounts = [ended_counts.tasks for ended_counts in TOLD]
+                    print(f"{method} {seed}: {play.steps} {error}", _seen_own(play), accounts, BRIEF, flush=True)
         print(f"{method}: seeds {first} to {last}, {failed} failed", flush=True)
         all_failed += failed
     return int(all_failed > 0)

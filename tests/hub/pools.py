@@ -30,7 +30,7 @@ def square(number: int) -> int:
     return number * number
 
 
-def told(number: int) -> int:
+def report(number: int) -> int:
     """The same, with a line above."""
     be_patient()
     current_tracker().print(f"line of {number}")

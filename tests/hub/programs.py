@@ -94,7 +94,7 @@ class Shown:
         return {view.id: (view.description, view.state, view.reason) for view in ended if view.keep}
 
     @property
-    def told(self) -> int:
+    def accounted(self) -> int:
         """Workers' tasks that have a line, or are in a line that counts them with those."""
         sums = [int(found[1]) for line in self.renderer.lines if (found := re.search(r"(\d+) tasks?\b", line))]
         return sum(sums) if sums else sum(name not in self._own for name, _, _ in self.lines.values())
@@ -121,7 +121,7 @@ def executor_outlives_trackers() -> None:
                 future.result()
             list(pool.map(loop, [Job(f"{turn} {number}", 3) for number in range(5)]))
             assert task.completed == 60
-        assert shown.told == 5, (turn, shown.lines, shown.renderer.lines)
+        assert shown.accounted == 5, (turn, shown.lines, shown.renderer.lines)
     pool.shutdown()
 
 
@@ -138,7 +138,7 @@ def joblib_lives_on() -> None:
             Parallel(n_jobs=2)(delayed(count)(Job(str(number), 10, None, {"task": task})) for number in range(10))
             Parallel(n_jobs=2)(delayed(loop)(Job(f"{turn} {number}", 5)) for number in range(10))
             assert task.completed == 100
-        assert shown.told == 10, (turn, shown.lines, shown.renderer.lines)
+        assert shown.accounted == 10, (turn, shown.lines, shown.renderer.lines)
     from joblib.externals.loky import get_reusable_executor
 
     get_reusable_executor().shutdown()
@@ -149,7 +149,7 @@ def one_task_per_child() -> None:
     shown = Shown()
     with shown, FORK.Pool(3, maxtasksperchild=1) as pool:
         assert sum(pool.map(loop, [Job(f"task {number}", 10) for number in range(12)], chunksize=1)) == 120
-    assert shown.told == 12, (shown.lines, shown.renderer.lines)
+    assert shown.accounted == 12, (shown.lines, shown.renderer.lines)
 
 
 def worker_exits() -> None:
@@ -191,7 +191,7 @@ def threads_in_workers() -> None:
     shown = Shown()
     with shown, ProcessPoolExecutor(2, mp_context=FORK) as pool:
         assert sum(pool.map(loop_in_threads, [Job(f"part {number}", 5) for number in range(4)])) == 60
-    assert shown.told == 12, (shown.lines, shown.renderer.lines)
+    assert shown.accounted == 12, (shown.lines, shown.renderer.lines)
 
 
 def workers_of_workers() -> None:
@@ -203,7 +203,7 @@ def workers_of_workers() -> None:
             worker.start()
         for worker in workers:
             worker.join()
-    assert shown.told == 6, (shown.lines, shown.renderer.lines)
+    assert shown.accounted == 6, (shown.lines, shown.renderer.lines)
 
 
 def asyncio_hands_out() -> None:
@@ -217,7 +217,7 @@ def asyncio_hands_out() -> None:
     shown = Shown("futures")
     with shown, ProcessPoolExecutor(2, mp_context=FORK) as pool:
         assert asyncio.run(gather(pool)) == 32
-    assert shown.told == 8, (shown.lines, shown.renderer.lines)
+    assert shown.accounted == 8, (shown.lines, shown.renderer.lines)
 
 
 def failing_tasks() -> None:
@@ -226,7 +226,7 @@ def failing_tasks() -> None:
     with shown, FORK.Pool(2) as pool:
         for result in [pool.apply_async(fail_now_and_then, (number,)) for number in range(6)]:
             result.wait(60)
-    assert shown.told == 6, (shown.lines, shown.renderer.lines)
+    assert shown.accounted == 6, (shown.lines, shown.renderer.lines)
     failed = sorted((name, reason) for name, state, reason in shown.lines.values() if state == "failed")
     assert failed == [(f"failing {number}", "ValueError: of no use") for number in (1, 3, 5)]
 
@@ -244,7 +244,7 @@ def two_pools_at_once() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(shown.told for shown in both) == 16, [shown.renderer.lines for shown in both]
+    assert sum(shown.accounted for shown in both) == 16, [shown.renderer.lines for shown in both]
 
 
 PROGRAMS = {

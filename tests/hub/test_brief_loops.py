@@ -53,7 +53,7 @@ def brief() -> list[tuple[int, str]]:
     return [(end.amount, end.unit) for end in counting.BRIEF]
 
 
-def told() -> tuple[int, int, int]:
+def ends() -> tuple[int, int, int]:
     counts = counting.TOLD
     return (
         sum(each.finished for each in counts),
@@ -73,7 +73,7 @@ def test_counted(here: Here) -> None:
     """A worker's first loop is reported in one write, the next ones like those of other workers; the summary has
     both."""
     here.run(two_loops)
-    assert (brief(), told()) == ([(5, "row")], (1, 0, 0))
+    assert (brief(), ends()) == ([(5, "row")], (1, 0, 0))
     assert "2 tasks" in here.renderer.lines[-1]
     assert "8 rows" in here.renderer.lines[-1]
 
@@ -132,7 +132,7 @@ def raise_within() -> None:
 def test_other_ends(here: Here) -> None:
     """A loop that is left early is a cancelled task, and one that fails has its line with the reason."""
     here.run(leave)
-    assert (brief(), told()) == ([], (0, 0, 1))
+    assert (brief(), ends()) == ([], (0, 0, 1))
     here.run(raise_within)
     assert brief() == []
     assert ("broken", "ValueError: bad row") in here.endings
@@ -160,13 +160,13 @@ def test_lives_on(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def end_while_settling() -> None:
     """End the loop just when another thread has put everything in order, and has found no loop."""
-    told = brief_loop.tell
+    original = brief_loop.tell
 
     def tell(*_: object) -> bool:
         brief_loop.settle()  # as the other thread does, in which the loop is not among the pending ones
         return False
 
-    assert told is not None
+    assert original is not None
     brief_loop.tell = tell
     for _ in track(range(5), "first", unit="row"):
         pass
@@ -175,7 +175,7 @@ def end_while_settling() -> None:
 def test_ends_while_settling(here: Here) -> None:
     """A loop that ends while another thread makes tasks of pending loops is counted once."""
     here.run(end_while_settling)
-    assert (brief(), told()) == ([], (1, 0, 0))
+    assert (brief(), ends()) == ([], (1, 0, 0))
     assert [each.amounts for each in counting.TOLD] == [{"row": 5}]
 
 
@@ -191,7 +191,7 @@ def test_nested(here: Here) -> None:
     here.run(nest)
     assert brief() == []
     outer = [view for view in here.ended if view.description == "outer"]
-    assert sum(told()) + len(outer) == 1
+    assert sum(ends()) + len(outer) == 1
     assert all(view.depth for view in here.ended if view.description == "inner")
     assert here.renderer.lines.count("said within") == 2
 
@@ -217,10 +217,10 @@ def test_asked_for(here: Here) -> None:
     found = multiprocessing.get_context("fork").SimpleQueue()
     here.run(ask_for_its_task, found)
     assert found.get() == (True, "finished", 4, "named later")
-    assert (brief(), told()) == ([], (1, 0, 0))
+    assert (brief(), ends()) == ([], (1, 0, 0))
     here.run(ask_afterwards, found)
     assert found.get() == (True, "finished", 4, "asked", 4)
-    assert (brief(), told()) == ([(4, "row")], (1, 0, 0))
+    assert (brief(), ends()) == ([(4, "row")], (1, 0, 0))
 
 
 def fork_another() -> None:
@@ -236,7 +236,7 @@ def test_below_workers(here: Here) -> None:
     """Workers of workers have a first loop as well."""
     here.run(fork_another)
     assert brief() == [(5, "row")]
-    assert sum(told()) + len(here.endings) == 2
+    assert sum(ends()) + len(here.endings) == 2
 
 
 def consume_in_c(found: Any) -> None:
@@ -248,7 +248,7 @@ def test_consumers(here: Here) -> None:
     found = multiprocessing.get_context("fork").SimpleQueue()
     here.run(consume_in_c, found)
     assert found.get() == (499500, ["a", "b", "c"])
-    assert len(brief()) + sum(told()) + len(here.endings) == 2
+    assert len(brief()) + sum(ends()) + len(here.endings) == 2
 
 
 def test_full_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,11 +297,11 @@ def test_circumstances_change(here: Here, monkeypatch: pytest.MonkeyPatch) -> No
         fork(count_three, later)
         assert later.completed == 6
         workers.catch_up()
-        assert len(brief()) + sum(told()) == 3
+        assert len(brief()) + sum(ends()) == 3
         monkeypatch.setenv("PROGRESSKIT_DISABLE", "1")
         fork(one_loop)
         workers.catch_up()
-        assert len(brief()) + sum(told()) == 3
+        assert len(brief()) + sum(ends()) == 3
 
 
 def test_not_elsewhere() -> None:

@@ -53,7 +53,7 @@ def test_interleavings(seed: int, ended_counts: None) -> None:
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "fork"])
 def test_start_methods(method: str, ended_counts: None) -> None:
-    """The same however workers start."""
+    """The same with each start method."""
     play(3, method, length=2)
 
 
@@ -131,7 +131,7 @@ def test_counts_survive_the_wire(counts: dict[int, int | float]) -> None:
 
 @given(some.binary(max_size=120), some.binary(max_size=120))
 def test_hostile_counts(number: bytes, count: bytes) -> None:
-    """Bytes of a stranger are a count in bounds, or a ValueError."""
+    """Foreign bytes are a count in bounds, or raise a ValueError."""
     try:
         found = read_count(number, count)
     except ValueError:
@@ -141,7 +141,7 @@ def test_hostile_counts(number: bytes, count: bytes) -> None:
 
 @given(some.binary(max_size=60) | some.text(max_size=60).map(str.encode))
 def test_hostile_ended_counts(body: bytes) -> None:
-    """The same of ended tasks' counts."""
+    """The same for ended tasks' counts."""
     try:
         ended_counts, _ = EndedCounts.decode(body)
     except ValueError:
@@ -186,7 +186,7 @@ def test_a_crowd_has_a_row_and_a_line() -> None:
 
 
 def test_a_crowd_ends_with_its_tracker() -> None:
-    """The line is there at the end, whatever has rested."""
+    """The line is shown at the end, after any rest."""
     bench = Bench()
     with bench.feed:
         bench.feed.add_ended_counts("a", EndedCounts(finished=1, failed=1, cancelled=1))
@@ -222,7 +222,7 @@ def test_lines_in_a_row_are_counted() -> None:
 
 
 def test_slow_lines_are_all_kept() -> None:
-    """Tasks that end with a pause between them have a line each, however many they are."""
+    """Tasks that end with pauses between them have a line each, however many there are."""
     bench = Bench()
     for number in range(2 * summary.LINES_IN_A_ROW):
         bench.feed.receive("a", ended(number, elapsed=5.0))
@@ -249,7 +249,7 @@ def test_totals_leave_nobody_out() -> None:
 
 
 def test_a_total_that_is_known_gives_a_percentage() -> None:
-    """With the number of tasks handed in, there is a percentage."""
+    """With the expected number of tasks, there is a percentage."""
     bench = Bench(totals=True, expected=20)
     bench.feed.add_ended_counts("a", EndedCounts(finished=5))
     assert bench.tick().tasks[0].fraction == 0.25

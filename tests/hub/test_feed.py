@@ -82,7 +82,7 @@ def test_last_frame_wins() -> None:
     assert bench.feed.frame().ended == ()
 
 
-def test_lost_source_is_told() -> None:
+def test_lost_source_is_reported() -> None:
     """A lost source leaves the rows, and its running tasks are shown as lost."""
     bench = Bench()
     (waits,) = views("waits", state="pending")
@@ -101,7 +101,7 @@ def test_lost_source_is_told() -> None:
 
 
 def test_leaving_source_takes_its_rows() -> None:
-    """A source that leaves takes its rows without a word."""
+    """If a source leaves, its rows are removed without a line."""
     bench = Bench()
     bench.feed.receive("a", Frame(0.0, views("one")))
     bench.feed.receive("b", Frame(0.0, views("two")))
@@ -218,7 +218,7 @@ def test_last_totals_line_tells_the_outcome(states: tuple[State, ...], state: st
 
 
 def test_transport_hands_in_at_the_frame() -> None:
-    """A transport may hand in its frames when they are shown."""
+    """A transport may deliver its frames when they are shown."""
     bench = Bench()
     waiting = [Frame(0.0, views("first")), Frame(0.0, views("second"))]
     bench.feed.receive("a", waiting.pop(0))

@@ -325,7 +325,7 @@ for _ in track(range(5), "left"): break
     assert "2 processes\n" in shown.stderr
 
 
-def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
+def test_the_account_of_unseen_tasks_is_reported_once(shared: Shared) -> None:
     """A record has all tasks since the beginning; those of an earlier one are not counted again, and invalid records
     are ignored."""
     first = record()._replace(unseen=EndedCounts(finished=2, amounts={"row": 4}), age=1.0)

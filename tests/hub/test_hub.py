@@ -213,7 +213,7 @@ def test_clients_share_what_their_frames_may_cost(unix: Bench) -> None:
     assert unix.ended == []
 
 
-def test_no_crowd_is_told_over_tcp() -> None:
+def test_no_crowd_is_reported_over_tcp() -> None:
     """Unread messages at a client's end would reset the connection, and discard its last output."""
     with set_up(tcp=True) as bench:
         client = bench.client()
@@ -488,7 +488,7 @@ def test_hub_replaces_the_environments_renderer(environ: dict[str, str]) -> None
 
 @pytest.mark.parametrize("name", ["plain", "json", "none"])
 def test_appending_renderer_of_code_stays(name: str) -> None:
-    """What appends lines stays where code asks for it."""
+    """A renderer that appends lines stays if code requests it."""
     assert prefer_hub(named(name, {}), environ=HUB).name == name
 
 
@@ -499,7 +499,7 @@ def test_what_draws_over_rows_gives_way_to_the_hub(name: str) -> None:
 
 
 def test_disabled_and_made_by_code() -> None:
-    """Disabled is disabled and a renderer made by code stays."""
+    """PROGRESSKIT_DISABLE applies, and a renderer that is made by code stays."""
     assert prefer_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
     assert prefer_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
 

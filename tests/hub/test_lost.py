@@ -18,7 +18,7 @@ from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
 
 
 class Drawing(RecordingRenderer):
-    """Each frame has the given cost."""
+    """A renderer whose frames have the given cost."""
 
     def __init__(self, spent: ManualClock, cost: float) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Stepping(ThreadTicker):
 
     def __init__(self, clock: ManualClock, spent: ManualClock) -> None:
         super().__init__()
-        self.thread.has_watchdog = True  # and nobody sees to it that it does not hang
+        self.thread.has_watchdog = True  # and no watchdog
         self.thread.begin = self._begin  # type: ignore[method-assign]
         self.scheduler.set = DisplaySet(spent, spent)
         self._clock = clock
@@ -44,7 +44,7 @@ class Stepping(ThreadTicker):
         self.thread.is_running = True
 
     def sleep(self, until: float) -> None:
-        """Let time go on until then, with all looks that come meanwhile; the bell wakes it at once."""
+        """Advance time until then, with all checks in between; the bell wakes it at once."""
         while (rung := self.thread.bell.wait(0.0)) or self._wakes <= until:
             if not rung:
                 self._clock.advance(self._wakes - self._clock())

@@ -29,7 +29,7 @@ MODES = [([], 5), (["--analyze-only", "-t", "4"], 1)]
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "bars"), MODES, ids=["normal", "analyze-only"])
 def test_three_jobs_share_the_screen(mode: list[str], bars: int) -> None:
-    """Three jobs have their rows and nothing else is on the screen."""
+    """Three jobs have their rows, and nothing else is on the screen."""
     most: Counter[str] = Counter()
     at_once = 0
     # Ten frames a second also beside other work: a COPY is over in less than half a one.

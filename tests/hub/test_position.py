@@ -71,7 +71,7 @@ def test_wide_line_takes_several_rows() -> None:
 
 
 def test_rows_beyond_the_screen_are_left_out() -> None:
-    """Rows that the screen has no room for are left out."""
+    """Rows that do not fit the screen are left out."""
     assert SharedRegion(5).room(8) == 2
     assert SharedRegion(5, 6).room(24) == 1
     assert SharedRegion(9).draw(["one"], size=(80, 8)) == ""
@@ -87,7 +87,7 @@ def test_a_bad_position_warns_and_is_ignored(text: str) -> None:
 
 
 def test_renderer_without_places_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A renderer that has no rows to be placed says so once."""
+    """A renderer without rows to be placed warns once."""
     monkeypatch.setenv("PROGRESSKIT_POSITION", "3")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def said() -> dict[str, str]:
-    """What each program has said of itself."""
+    """The report of each program."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     command = [sys.executable, "-W", "ignore", str(Path(programs.__file__)), *programs.PROGRAMS]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
@@ -25,5 +25,5 @@ def said() -> dict[str, str]:
 
 @pytest.mark.parametrize("program", programs.PROGRAMS)
 def test_programs(program: str, said: dict[str, str]) -> None:
-    """Counts are exact and every task is accounted for, whatever outlives what; the program's own words say what is special."""
+    """Counts are exact and every task is accounted for, in any order of ends; the program's own output says what is special."""
     assert said[program] == "as it should be"

@@ -1,4 +1,4 @@
-"""What a keeper does once its `run` was killed, without the process around it: descriptors, read to their ends."""
+"""The keeper after its `run` was killed, tested without its process: descriptors that are read to their ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_ends_are_read_and_written(pipes: list[tuple[int, int]]) -> None:
 
 
 def test_quiet_reads_and_writes_nothing(pipes: list[tuple[int, int]]) -> None:
-    """Where it is quiet all is read and nothing written."""
+    """With `quiet`, everything is read and nothing is written."""
     (one, into_one), _, (screen, terminal) = pipes
     os.write(into_one, b"words")
     os.close(into_one)
@@ -50,7 +50,7 @@ def test_quiet_reads_and_writes_nothing(pipes: list[tuple[int, int]]) -> None:
 
 
 def test_terminal_that_is_gone(pipes: list[tuple[int, int]]) -> None:
-    """Where the terminal is gone the command has none either."""
+    """If the terminal is gone, the command has none either."""
     (one, into_one), _, (screen, terminal) = pipes
     os.close(screen)
     os.write(into_one, b"words")
@@ -71,7 +71,7 @@ def test_an_end_that_has_nothing_now_is_not_at_its_end(pipes: list[tuple[int, in
 
 
 def test_slow_terminal_gets_everything(pipes: list[tuple[int, int]]) -> None:
-    """A terminal that is behind gets all of it in the end."""
+    """A slow terminal gets everything in the end."""
     (screen, terminal), _, _ = pipes
     os.set_blocking(terminal, False)
     words, shown = b"words " * 100_000, bytearray()

@@ -24,7 +24,7 @@ def reporter_of(clock: ManualClock, woken: list[bool], own: bool = True) -> Repo
 
 
 def test_woken_once() -> None:
-    """A transport is woken once after a rest, whatever comes until it takes the report."""
+    """A transport is woken once after a rest, until it takes the report."""
     clock, woken = ManualClock(), list[bool]()
     reporter = reporter_of(clock, woken)
     with reporter.work() as work:

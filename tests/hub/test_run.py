@@ -156,7 +156,7 @@ def test_jobs_of_a_script_share_a_display(terminal: type[Terminal], gate: str, s
 
 
 def test_killed_client_is_lost(terminal: type[Terminal], gate: str) -> None:
-    """A client that is killed is shown as lost and its row goes."""
+    """A killed client is shown as lost, and its row is removed."""
     script = f"{job('victim', gate)} & echo pid $!; {job('other', gate)} & wait"
     shown = terminal(*RUN, "--", "bash", "-c", script)
     rows = shown.until("victim ", "other ", "pid ")
@@ -200,7 +200,7 @@ def test_the_help_says_how_to_switch_the_terminal_off() -> None:
 
 
 def test_foreign_bars_are_reduced(terminal: type[Terminal]) -> None:
-    """Lines are whole and foreign bars are reduced to their last state."""
+    """Lines are whole, and foreign bars are reduced to their last state."""
     code = r"for n in 10 50 100; do printf '\r%d%%' $n; done; printf '\nhalf '; sleep 0.4; printf 'a line\nno end'"
     shown = terminal(*RUN, "--", "bash", "-c", code)
     assert shown.wait() == 0
@@ -217,7 +217,7 @@ def test_ten_thousand_lines_come_through_each_once(terminal: type[Terminal]) -> 
 
 
 def test_quiet_shows_the_last_lines_of_a_failure(terminal: type[Terminal]) -> None:
-    """Quiet shows the last lines of a command that fails and nothing else."""
+    """`--quiet` shows only the last lines of a command that fails."""
     shown = terminal(*RUN, "--quiet", "--", "bash", "-c", "echo words")
     assert shown.wait() == 0
     assert shown.rows == []
@@ -241,7 +241,7 @@ def test_terminal_signal_arrives_once(terminal: type[Terminal], key: bytes, name
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1"])
 def test_signal_is_passed_on(name: str) -> None:
-    """A signal for us is passed on and we end as the command does."""
+    """A signal to `run` is passed on, and `run` ends like the command."""
     code = (
         "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('ready', flush=True); time.sleep(60)"
     )
@@ -280,7 +280,7 @@ def test_a_shell_sees_128_and_the_signal() -> None:
 
 
 def test_redirected_output_is_untouched() -> None:
-    """What goes elsewhere than to the terminal is untouched and apart."""
+    """Output that does not go to the terminal is unchanged and separate."""
     code = r"import sys, os; os.write(1, bytes(range(256)) * 40); os.write(2, b'\x00error\r\xff'); sys.exit(5)"
     plain = subprocess.run([sys.executable, "-c", code], capture_output=True)
     run = subprocess.run([*RUN, "--", sys.executable, "-c", code], env=environment(), capture_output=True, timeout=60)
@@ -312,9 +312,9 @@ def test_killed_hub_leaves_the_job_alive(gate: str, tmp_path: Path) -> None:
 
 
 def test_background_process_writes_on(terminal: type[Terminal], tmp_path: Path) -> None:
-    """It ends with its command and a process in the background writes on.
+    """`run` ends with its command, and a process in the background continues to write.
 
-    However much that process writes; its later lines go to the terminal as they come, as they would without us.
+    However much that process writes, its later lines go to the terminal as they come, as without `run`.
     """
     os.mkfifo(tmp_path / "gate")
     writer = f"(while [ ! -e {tmp_path}/enough ]; do echo noise; sleep 0.02; done; read line < {tmp_path}/gate; echo later words)"
@@ -346,7 +346,7 @@ main(["run", "--", "touch", sys.argv[1]])
 
 
 def test_no_thread_starts_nothing(tmp_path: Path) -> None:
-    """Where no thread can be had it says so and starts nothing."""
+    """If no thread can be started, `run` says so and starts nothing."""
     command = [sys.executable, "-c", NO_THREAD, str(tmp_path / "started")]
     run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
     assert run.returncode == 2
@@ -417,7 +417,7 @@ os.write(1, f"{seen} events, {status}\\n".encode())
 )
 @pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)])
 def test_ctrl_c_before_the_command_begins(step: int) -> None:
-    """Ctrl-C at any instant before the command begins ends it without a word.
+    """Ctrl-C at any instant before the command begins ends `run` without output.
 
     Played in a fork of its own at each event that the interpreter tells of, from the first line of ours on.
     """
@@ -438,7 +438,7 @@ def test_an_ignored_ctrl_c_stays_ignored() -> None:
 
 
 def test_ctrl_c_before_the_command_is_there(tmp_path: Path) -> None:
-    """Ctrl-C before the command is there keeps it from starting."""
+    """Ctrl-C before the command's start prevents it."""
     code = "import os, signal, sys; from progresskit._cli import run; signal.pthread_sigmask(0, {2}); os.kill(os.getpid(), 2);"
     code += "sys.exit(run.leave(run.run(['touch', sys.argv[1]])))"
     command = [sys.executable, "-c", code, str(tmp_path / "started")]
@@ -507,7 +507,7 @@ def test_keeper_undoes_modes_of_half_a_frame() -> None:
 
 @pytest.mark.parametrize("number", [0, signal.SIGSTOP, signal.SIGKILL])
 def test_stopped_keeper_has_done_nothing(number: int) -> None:
-    """A keeper that is dismissed has done nothing whatever has become of it."""
+    """A dismissed keeper has done nothing, whatever its state."""
     (ours, theirs), (there, to) = os.pipe(), os.pipe()
     os.write(theirs, b"ours to read")
     keeper = PtyKeeper({ours: to})
@@ -633,7 +633,7 @@ def test_lines_are_the_same_in_pieces_of_any_size() -> None:
 
 
 def test_redrawn_bar_is_held_once() -> None:
-    """A bar that is drawn a million times is held as one."""
+    """A bar that is drawn a million times is kept as one."""
     lines = Lines()
     for number in range(10_000):
         assert lines.feed(b"\r%d of 10000" % number * 10) == ""

@@ -61,7 +61,7 @@ def test_pool_tasks_and_lines_are_the_parents(method: str) -> None:
     """The tasks and lines of a pool's workers are the parent's."""
     shown = Here()
     with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map(pools.told, range(4)) == [0, 1, 4, 9]
+        assert pool.map(pools.report, range(4)) == [0, 1, 4, 9]
         pool.close()
         pool.join()
     assert dict(shown.endings) == SQUARES
@@ -73,10 +73,10 @@ def test_pool_tasks_and_lines_are_the_parents(method: str) -> None:
 def test_lines_before_a_result(
     method: str,
 ) -> None:
-    """Leaving `with Pool()` sends SIGTERM to the workers, with no word before it."""
+    """Leaving `with Pool()` sends SIGTERM to the workers without notice, and their lines are still shown."""
     shown = Here()
     with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map(pools.told, range(2), chunksize=1) == [0, 1]
+        assert pool.map(pools.report, range(2), chunksize=1) == [0, 1]
     assert dict(shown.endings) == {f"square {n}": "finished" for n in range(2)}
     assert sorted(shown.renderer.lines) == ["line of 0", "line of 1"]
 
@@ -209,7 +209,7 @@ def test_no_worker_no_hub() -> None:
 
 
 def test_multiprocessing_without_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where multiprocessing has no such place everything is as without us."""
+    """If multiprocessing lacks the hook, everything works as without progresskit."""
     config = dict(multiprocessing.current_process()._config)  # type: ignore[attr-defined]
 
     class Other:
@@ -241,7 +241,7 @@ def _refuse(_: object) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_counts_of_workers_are_summed(shown: Here, method: str) -> None:
-    """What workers count of a task is summed in the parent."""
+    """The workers' counts of a task are summed in the parent."""
     task = shown.tracker.add_task("together", total=4_010)
     task.advance(10)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
@@ -278,7 +278,7 @@ def test_counts_of_a_killed_worker_stay(shown: Here, tmp_path: Path) -> None:
 
 
 def test_copied_task_is_itself(shown: Here) -> None:
-    """A task that is copied where it lives is itself."""
+    """A copy of a task in its own process is the same task."""
     task = shown.tracker.add_task("one")
     assert pickle.loads(pickle.dumps(task)) is task
     assert copy.deepcopy({"task": task})["task"] is task

@@ -107,7 +107,7 @@ def check_rows(rows: list[str], columns: int) -> None:
 
 
 def check_text(text: str) -> None:
-    """Assert that `text`, our sequences taken out, is what any terminal merely shows."""
+    """Assert that `text` without progresskit's sequences has only printable characters."""
     assert text.isprintable(), f"{[hex(ord(one)) for one in text if not one.isprintable()]} reached the terminal"
     assert not any(unicodedata.bidirectional(one) in ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "PDI") for one in text)
     text.encode("utf-8")  # no surrogates
@@ -144,7 +144,7 @@ def skip_without(renderer: str) -> None:
 @pytest.mark.parametrize("some", [SOME, pytest.param(LONG, marks=pytest.mark.slow)], ids=["some", "many"])
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_nothing_reaches_the_terminal_raw(renderer: str, some: settings) -> None:
-    """Nothing reaches the terminal raw and no row is widened."""
+    """No raw text reaches the terminal, and no row is widened."""
     skip_without(renderer)
     some(given(HOSTILE)(lambda texts: check_in_place(renderer, **texts)))()
 

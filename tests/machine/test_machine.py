@@ -32,7 +32,7 @@ def test_any_sequence_of_calls(renderer: str) -> None:
 def test_printing_beside_a_dragged_window(machine: type[Machine]) -> None:
     """A job that prints and a window that is dragged.
 
-    Every word stands there once and in order: plain prints, questions, held streams; and sizes that are heard late.
+    Every word is on the screen once and in order, with plain prints, questions, held streams, and sizes that are reported late.
     """
     with untraced():
         run_state_machine_as_test(machine, settings=QUICK)  # type: ignore[no-untyped-call]

@@ -139,7 +139,7 @@ def hunt(machine: type[Machine] = Machine) -> None:
 
 
 def test_each_fault_can_be_seeded() -> None:
-    """What each fault replaces stands in the code of today, once."""
+    """The text that each fault replaces is in the present code exactly once."""
     for fault in (*FAULTS.values(), *FAULTS_OF_WORDS.values(), *FAULTS_OF_SIZES.values(), *FAULTS_OF_NUMBERS.values()):
         with pytest.MonkeyPatch.context() as patch:
             seed(patch, *fault)

@@ -18,7 +18,7 @@ from pty_reading import read_pty
 
 ROOT = str(Path(__file__).parents[2])
 BOUND = 60.0
-"""Seconds after which a program is taken to hang: the watchdog of every test that uses this."""
+"""Seconds after which a program counts as hanging: the watchdog of every test that uses this module."""
 
 
 class Program:
@@ -50,7 +50,7 @@ class Program:
             os.execve(sys.executable, [sys.executable, "-X", "faulthandler", "-c", code], env)
 
     def read(self) -> bool:
-        """Read what there is; return whether there may be more."""
+        """Read the available output; return whether there may be more."""
         if not select.select([self.fd], [], [], max(self._ends - time.monotonic(), 0))[0]:
             rows = self.rows
             raise AssertionError(f"the program hangs; its screen: {rows}; where it stands: {self._stacks()}")
@@ -72,7 +72,7 @@ class Program:
         return stacks.decode(errors="replace")
 
     def until(self, words: str, times: int = 1) -> None:
-        """Read until `words` have been sent so many times."""
+        """Read until `words` have been sent `times` times."""
         while self.sent.count(words.encode()) < times:
             assert self.read(), f"{words!r} has not come: {self.rows}"
 
@@ -97,7 +97,7 @@ class Program:
         return [row.rstrip() for row in (*top, *self.screen.display) if row.strip()]
 
     def check_restored(self) -> None:
-        """Assert that the terminal is as a prompt wants it: cursor shown and at a line's beginning, modes off, no colour."""
+        """Assert that the terminal is ready for a prompt: cursor shown and at a line's beginning, modes off, no colour."""
         assert not self.screen.cursor.hidden
         assert self.screen.cursor.x == 0
         assert self.screen.cursor.attrs.fg == "default"

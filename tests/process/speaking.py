@@ -1,4 +1,4 @@
-"""What the workers of `test_worker_words` do; no `track` is theirs."""
+"""The functions of the workers of `test_worker_words`, which use no `track`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def speak(name: str, rows_stand: Any) -> None:
-    """Write in every way once the parent's rows stand, and fail."""
+    """Write in every way after the parent's rows are on the screen, and fail."""
     rows_stand.wait(30)
     print(name, "prints")
     sys.stderr.write(f"{name} warns\n")

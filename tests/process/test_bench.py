@@ -33,7 +33,7 @@ def test_the_verdict_follows_from_the_interval(ratios: list[float], word: str) -
 
 
 def test_figures_are_ratios_of_the_same_round() -> None:
-    """A machine that is ten times slower in one round gives the same number of calls."""
+    """On a machine that is ten times slower in one round, the number of calls is the same."""
     speeds = [1.0, 10.0, 2.0, 1.0, 3.0, 1.0]
     times = {"bare": [10e-9 * each for each in speeds], "call": [50e-9 * each for each in speeds]}
     calls = per_call({**times, "library": [30e-9 * each for each in speeds]})[1]
@@ -62,14 +62,14 @@ def test_a_command_is_run_in_pairs(capsys: pytest.CaptureFixture[str], monkeypat
 
     monkeypatch.setattr(bench, "on_a_terminal", watched)
     assert main(["bench", "--json", "--seconds", "0", "--", "sh", "-c", "test -t 1 && test -t 2"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["pairs"] == 6 and set(told["processor_ratio"]) == {"low", "middle", "high"}
+    result = json.loads(capsys.readouterr().out)
+    assert result["pairs"] == 6 and set(result["processor_ratio"]) == {"low", "middle", "high"}
     assert sorted(seen) == [False] * 6 + [True] * 7
 
 
 @needs_pty
 def test_a_command_that_fails_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its status is reported; a command that cannot be started is a usage error."""
+    """A command's status is reported; a command that cannot be started is a usage error."""
     assert main(["bench", "--", "sh", "-c", "exit 3"]) == 1
     assert "ended with status 3" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
@@ -79,11 +79,11 @@ def test_a_command_that_fails_is_not_compared(capsys: pytest.CaptureFixture[str]
 
 @needs_pty
 def test_each_run_has_the_same_input(tmp_path: Path) -> None:
-    """A file is given to each run from where it stands; without one a command that reads finds the end of its input."""
+    """Each run gets a given file from its present position; without a file, a command that reads finds the end of its input."""
     (tmp_path / "rows").write_text("first\nsecond\n")
     command = ["bench", "--json", "--seconds", "0", "--", "sh", "-c", 'read line; test "$line" = "$1"', "-"]
 
-    def told(source: IO[bytes] | int, line: str) -> str:
+    def verdict(source: IO[bytes] | int, line: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "progresskit", *command, line],
             stdin=source,
@@ -95,9 +95,9 @@ def test_each_run_has_the_same_input(tmp_path: Path) -> None:
 
     with open(tmp_path / "rows", "rb", buffering=0) as file:
         file.readline()
-        assert told(file, "second") in ("under", "over", "noisy")
+        assert verdict(file, "second") in ("under", "over", "noisy")
     reader, writer = os.pipe()  # which no code closes
-    assert told(reader, "") in ("under", "over", "noisy")
+    assert verdict(reader, "") in ("under", "over", "noisy")
     os.close(reader)
     os.close(writer)
 
@@ -110,7 +110,7 @@ def test_killed_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @needs_pty
 def test_a_figure_is_taken_in_a_program_of_its_own() -> None:
-    """The child answers through its descriptor, whatever it shows on its terminal."""
+    """The child answers through its descriptor, with any output on its terminal."""
     code = "import os, sys; print('rows'); os.write(int(sys.argv[1]), b'[1]')"
     read_end, write_end = os.pipe()
     run = bench.on_a_terminal([sys.executable, "-S", "-c", code, str(write_end)], os.environ, answer=write_end)

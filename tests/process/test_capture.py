@@ -1,4 +1,4 @@
-"""Capture: whole lines above the bars, in order, and everything as it was afterwards."""
+"""Capture: whole lines above the bars, in order, and the previous state afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tracker() -> ProgressTracker:
 
 
 def test_partial_line_waits_for_its_end(tracker: ProgressTracker) -> None:
-    """Whole lines go above in order and a partial line waits for its end."""
+    """Whole lines go above in order, and a partial line waits for its end."""
     before = sys.stdout, sys.stderr
     with tracker.capture(stdout=True, stderr=True):
         print("one", end="")
@@ -35,7 +35,7 @@ def test_partial_line_waits_for_its_end(tracker: ProgressTracker) -> None:
 
 
 def test_earlier_handlers_are_captured(tracker: ProgressTracker) -> None:
-    """Handlers made earlier and warnings are led along and put back."""
+    """Handlers that were made earlier, and warnings, are captured, and restored afterwards."""
     logger = logging.getLogger("progresskit-test-capture")
     handler = logging.StreamHandler(sys.stderr)
     logger.addHandler(handler)
@@ -66,7 +66,7 @@ def test_captures_nest_and_end_in_any_order(tracker: ProgressTracker) -> None:
 
 
 def test_replaced_stream_stays(tracker: ProgressTracker) -> None:
-    """What somebody else has put there stays and the stand-in passes on."""
+    """A stream that other code has set stays, and the replacement passes its output on."""
     before, own = sys.stdout, io.StringIO()
     try:
         with tracker.capture(stdout=True, stderr=False):
@@ -153,7 +153,7 @@ def test_a_stand_in_answers_as_the_stream_does(tracker: ProgressTracker, monkeyp
 
 
 def test_capture_from_start_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tracker made to capture does so from start to stop."""
+    """A tracker with capture="always" captures from start to stop."""
     stream = EmulatedTerminal()
     monkeypatch.setattr(sys, "stdout", stream.file)
     monkeypatch.setattr(sys, "stderr", None)
@@ -163,7 +163,7 @@ def test_capture_from_start_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unformattable_record_is_loggings_trouble(tracker: ProgressTracker, capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that cannot be formatted is logging's own trouble."""
+    """A record that cannot be formatted is reported by logging itself."""
     logger = logging.Logger("orders")
     logger.addHandler(LogHandler(tracker))
     logger.error("bad row %d", "three")
@@ -172,7 +172,7 @@ def test_unformattable_record_is_loggings_trouble(tracker: ProgressTracker, caps
 
 
 def test_bytes_go_above_too(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes for the buffer go above too and a split character waits."""
+    """Bytes for the buffer go above too, and a split character waits for its rest."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     monkeypatch.setattr(sys, "stdout", stream)
     with tracker.capture(stdout=True, stderr=False):
@@ -182,14 +182,14 @@ def test_bytes_go_above_too(tracker: ProgressTracker, monkeypatch: pytest.Monkey
         held.write(memoryview(size[4:]))
         held.write(b"\xff\n")
         held.flush()
-        assert held.writable()  # what it does not know it asks the buffer for
+        assert held.writable()  # it asks the buffer for members that it lacks
     assert list(tracker._core.lines.items) == ["größe", "\\xff"]
     held.write(b"after")
     assert stream.buffer.getvalue() == b"after"  # type: ignore[attr-defined]
 
 
 def test_a_stream_may_be_given_another_encoding(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a stream takes is asked at each write: a job may `reconfigure` it while bars stand."""
+    """A stream's settings are read at each write, because a job may `reconfigure` it beside bars."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     monkeypatch.setattr(sys, "stdout", stream)
     with tracker.capture(stdout=True, stderr=False):
@@ -212,7 +212,7 @@ class Asked(io.StringIO):
 
 
 def test_question_hides_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A question is visible while it is asked and the bars are not."""
+    """A question is visible while it is asked, and the bars are not."""
     seen: list[object] = []
     terminal, ticker = EmulatedTerminal(), ManualTicker()
 
@@ -260,7 +260,7 @@ def test_stand_ins_for_input_are_put_back_in_any_order(
 def test_missing_lines_are_counted(
     tracker: ProgressTracker,
 ) -> None:
-    """Lines for a terminal that takes nothing are bounded and the missing ones counted."""
+    """Lines for a terminal that accepts nothing are bounded, and missing ones are counted."""
     tracker._core.lines.behind = True
     long = "x" * (1 << 20)
     for _ in range(20):
@@ -277,7 +277,7 @@ def test_missing_lines_are_counted(
 
 
 def test_dark_display_tells_its_trackers() -> None:
-    """A display that cannot draw says so to its trackers."""
+    """A display that cannot draw reports that to its trackers."""
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
         tracker.add_task("alpha")

@@ -34,7 +34,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 def test_nobody_reads() -> None:
-    """Where the reader of its output has gone away, the command ends without a traceback."""
+    """If the reader of its output has gone, the command ends without a traceback."""
     reader, writer = os.pipe()
     os.close(reader)
     started = [
@@ -49,7 +49,7 @@ def test_nobody_reads() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="argcomplete's protocol needs descriptor 8")
 def test_completion(tmp_path: Path) -> None:
-    """The shell is told how words go on; the client of a hub is no choice of a user's."""
+    """The shell gets the completions of words; the hub's client is not among the renderers."""
     pytest.importorskip("argcomplete", reason="the extra `completion` is not installed in this environment")
     line = "progresskit demo --renderer "
     environ = {

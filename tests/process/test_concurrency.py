@@ -1,4 +1,4 @@
-"""What a job may be made of: threads, tasks of asyncio, processes, interpreters; and locks held at the worst moment."""
+"""Concurrent jobs: threads, tasks of asyncio, processes, interpreters, and locks held at the worst moment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from progresskit._tracking.counters import LockedCell, LockedTicks
 
 @pytest.mark.parametrize("kind", ["pipe", "terminal", "master"])
 def test_slow_reader_gets_everything(kind: str) -> None:
-    """A reader that is behind gets everything in order from a non-blocking stream."""
+    """A slow reader gets everything in order from a non-blocking stream."""
     if kind == "pipe":
         reading, writing = os.pipe()
     else:
@@ -181,7 +181,7 @@ with ProgressTracker("plain", interval=0.001) as tracker:
 
 
 def test_nested_trackers_and_threads() -> None:
-    """Trackers inside each other and threads from before and after."""
+    """Nested trackers, and threads from before and after."""
     done = run("""
 import threading
 from progresskit import ProgressTracker, track
@@ -214,7 +214,7 @@ print(first.state, len(counted))
 
 
 def test_daemon_thread_does_not_keep_the_process() -> None:
-    """A tracker in a daemon thread does not keep the process."""
+    """A tracker in a daemon thread does not keep the process alive."""
     done = run("""
 import threading
 from progresskit import ProgressTracker

@@ -169,7 +169,7 @@ with ProgressTracker(capture="descriptors") as tracker:
 
 
 def test_questions_and_sizes() -> None:
-    """Whoever asks has the terminal itself; a program's question is seen; a new size is handed on, with its signal."""
+    """Code that asks has the terminal itself; a program's question is visible; a new size is passed on, with its signal."""
     program = Program(QUESTION)
     program.until("name? ")
     assert "before" in program.rows and not any("Files" in row for row in program.rows)
@@ -235,7 +235,7 @@ os.waitpid(pid, 0)
 
 
 def test_forked_children() -> None:
-    """What a forked child and the programs below it write beside the parent's rows goes above these, in order, with nothing set up."""
+    """Output of a forked child and of its programs goes above the parent's rows, in order, without set-up."""
     program = Program(FORKS)
     assert program.end() == 0, program.everything
     rows = [row for row in program.everything if "Files" not in row]
@@ -314,14 +314,14 @@ print(lines)
 
 
 def test_order_where_a_capture_ends() -> None:
-    """Words that a tracker has not shown when it leaves its terminal to another stand before those that come after."""
+    """If a tracker leaves its terminal to another one, its remaining words come before later ones."""
     program = Program(HANDED_OVER)
     assert program.end() == 0, program.rows
     assert program.rows[-1] == "['before', 'after']", program.rows
 
 
 def test_threads_ask_for_unread_bytes() -> None:
-    """Threads that ask at the same time whether a program has written something are all answered: the job is one of them."""
+    """Several threads, one of them the job's, may ask at the same time whether a program has written something."""
     own, (ours, theirs) = OwnDescriptors(), os.openpty()
     spool = Spool(own, ours)
     errors: list[Exception] = []

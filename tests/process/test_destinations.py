@@ -1,4 +1,4 @@
-"""What `auto` picks by where it draws, and what else a terminal, a CI page and systemd are told."""
+"""The renderer that `auto` chooses for each place, and the messages to a terminal, a CI page and systemd."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ os.write(2, b"@@end@@")
 
 @pytest.fixture(scope="module")
 def sent() -> Iterator[dict[str, bytes]]:
-    """What a terminal is sent, by the name of the trial: one program for all of them."""
+    """The output to a terminal, by the name of the trial: one program runs all of them."""
     trials = {name: environ for name, (environ, is_tty, pick) in PICKS.items() if is_tty and pick != "hub"}
     trials |= {name: {**X, **environ} for name, (environ, _) in TASKBARS.items()}
     trials |= {name: {**X, "WT_SESSION": "a"} for name in ("error", "interrupt")}
@@ -132,7 +132,7 @@ def test_auto(where: str) -> None:
 
 @pytest.mark.parametrize("package", ["idlelib.run", "spyder_kernels.console.outstream"])
 def test_no_terminal(package: str) -> None:
-    """The windows of IDLE and Spyder say that they are terminals, and get lines."""
+    """The windows of IDLE and Spyder claim to be terminals, and get lines."""
     stream = type("Window", (io.StringIO,), {"__module__": package, "isatty": lambda self: True})()
     terminal = StreamTerminal(stream, X)
     assert named(None, X).settle(terminal, X).name == "plain" and not draws_rows(named(None, X), stream, environ=X)
@@ -176,7 +176,7 @@ def test_table() -> None:
 
 @pytest.mark.parametrize("where", [name for name, (_, is_tty, pick) in PICKS.items() if is_tty and pick == "plain"])
 def test_no_sequence(sent: dict[str, bytes], where: str) -> None:
-    """Where lines suit a terminal better it gets no escape sequence at all."""
+    """A terminal for which lines are better gets no escape sequences."""
     assert b"\x1b" not in sent[where] and b"alpha" in sent[where]
 
 
@@ -195,7 +195,7 @@ def test_taskbar(sent: dict[str, bytes], where: str) -> None:
 
 @pytest.mark.parametrize("how", ["error", "interrupt"])
 def test_taskbar_ends(sent: dict[str, bytes], how: str) -> None:
-    """An error and Ctrl-C clear it too."""
+    """An error and Ctrl-C clear the task bar too."""
     states = [part[:1] for part in sent[how].split(b"\x1b]9;4;")[1:]]
     assert states[0] == b"1" and states[-1] == b"0"
 
@@ -293,7 +293,7 @@ def test_commands(line: str, safe: str) -> None:
 
 
 def test_journal(tmp_path: Path) -> None:
-    """Lines have levels where the stream is the journal that systemd names, and nowhere else."""
+    """Lines have levels only if the stream is the journal that systemd names."""
     code = (
         "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker:\n  for name in ('ok', 'bad', 'off'):\n"
         "    task = tracker.add_task(name, total=2); tracker._core.ticker.drain(tracker._core, lambda: False)\n"

@@ -42,7 +42,8 @@ gc.collect()  # the process ends before the ticker has had a turn, perhaps
 
 
 def test_dropped_gives_the_terminal_back() -> None:
-    """A dropped tracker is freed, its rows go, the streams' `write` and the descriptors are put back, and no word is lost."""
+    """A dropped tracker is freed, its rows are removed, the streams' `write` and the descriptors are restored, and no word is
+    lost."""
     program = Program(PROGRAM)
     assert program.end() == 0, program.everything
     rows = program.everything

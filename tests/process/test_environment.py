@@ -43,8 +43,8 @@ class Clone:
             "uv",
             f"""case "$*" in
   *--help) echo "--group" ;;
-  venv*) for last; do :; done; {sys.executable} -m venv --without-pip "$last"; echo made >>"{root}/told" ;;
-  *) echo "$* cache=${{UV_CACHE_DIR-}}" >>"{root}/told" ;;
+  venv*) for last; do :; done; {sys.executable} -m venv --without-pip "$last"; echo made >>"{root}/calls" ;;
+  *) echo "$* cache=${{UV_CACHE_DIR-}}" >>"{root}/calls" ;;
 esac""",
         )
         self.python("python3", VERSION)
@@ -58,7 +58,7 @@ esac""",
         (self.bin / name).chmod(0o755)
 
     def python(self, name: str, version: str) -> None:
-        """Put a Python of some version on the path, as far as anybody asks it."""
+        """Put a program on the path that claims to be a Python of some version."""
         self.program(name, f"""case "$*" in -c*) echo {version} ;; *) exit 1 ;; esac""")
 
     def make(self, *arguments: str, **environ: str) -> tuple[int, str]:
@@ -68,9 +68,9 @@ esac""",
         return done.returncode, done.stderr
 
     @property
-    def told(self) -> list[str]:
-        """What the installer was told, in order."""
-        path = self.root / "told"
+    def calls(self) -> list[str]:
+        """The arguments of the installer's calls, in order."""
+        path = self.root / "calls"
         return path.read_text().splitlines() if path.exists() else []
 
 
@@ -91,27 +91,27 @@ def test_each_target_installs_what_it_needs(clone: Clone) -> None:
         subprocess.run([environment, *parts], env=env, check=True, capture_output=True, timeout=60)
 
     needs("load")
-    made, installed = clone.told
+    made, installed = clone.calls
     assert made == "made" and "adapters/snowflake[embedded]" in installed
     assert not any(word in installed for word in ("--group", "adapters/tqdm", "adapters/dask"))
     assert "-c constraints.txt" in installed and " -q" not in installed
     needs("load")
-    assert len(clone.told) == 2
+    assert len(clone.calls) == 2
     needs("core", "docs")
-    assert len(clone.told) == 3 and clone.told[2].count("--group") == 1 and "--group docs" in clone.told[2]
+    assert len(clone.calls) == 3 and clone.calls[2].count("--group") == 1 and "--group docs" in clone.calls[2]
     os.utime(clone.root / "constraints.txt", (2e9, 2e9))
     needs("load")
-    assert len(clone.told) == 4
+    assert len(clone.calls) == 4
 
 
 @pytest.mark.slow
 def test_old_environment_is_made_anew(clone: Clone) -> None:
-    """An environment of another version is made anew.
+    """An environment of another version is made again.
 
     So is one that was moved, one that is half made and one whose Python has gone; one that fits is kept.
     """
     status, words = clone.make(SETUP)
-    assert status == 0 and f"with Python {VERSION}" in words and clone.told.count("made") == 1
+    assert status == 0 and f"with Python {VERSION}" in words and clone.calls.count("made") == 1
     kept = clone.venv / "kept"
     kept.touch()
     (clone.venv / ".test").unlink()
@@ -137,7 +137,7 @@ def test_old_environment_is_made_anew(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("version", ["3.10.13", "2.7.18", "3.6.15", ""])
-def test_old_python_is_told(clone: Clone, version: str) -> None:
+def test_old_python_is_reported(clone: Clone, version: str) -> None:
     """The message about a Python that is too old has a command that works.
 
     One sentence, with what was found and a command that names an interpreter of this machine; nothing is made.
@@ -148,20 +148,20 @@ def test_old_python_is_told(clone: Clone, version: str) -> None:
     sentence = words.splitlines()[0]
     assert status != 0 and "3.11 or later" in sentence and (version or "does not run") in sentence
     assert sentence.endswith(f"make load PYTHON='{clone.bin}/python3.13'")
-    assert not clone.venv.exists() and clone.told == []
+    assert not clone.venv.exists() and clone.calls == []
 
 
-def test_no_python_is_told(clone: Clone) -> None:
-    """Where no Python fits it is said how to get one."""
+def test_no_python_is_reported(clone: Clone) -> None:
+    """If no Python fits, the message says how to get one."""
     clone.python("python3", "3.10.1")
-    """Unless the system has one that fits, wherever the path leads."""
+    """A fitting Python of the system is used, also if it is not on the path."""
     status, words = clone.make("test")
     assert status != 0
     assert "sudo apt install python3" in words or "make test PYTHON='/usr/bin/python3'" in words
 
 
-def test_python_without_venv_is_told(clone: Clone) -> None:
-    """A Python without venv is told with its package.
+def test_python_without_venv_is_reported(clone: Clone) -> None:
+    """For a Python without venv, the message names the missing package.
 
     Debian has what makes environments in a package of its own.
     """
@@ -177,4 +177,4 @@ def test_unwritable_home_is_left_alone(clone: Clone) -> None:
     What the installer keeps is then kept in .venv.
     """
     assert clone.make(SETUP, HOME="/proc")[0] == 0
-    assert clone.told[-1].endswith(f"cache={clone.venv}/.cache")
+    assert clone.calls[-1].endswith(f"cache={clone.venv}/.cache")

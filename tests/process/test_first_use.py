@@ -1,4 +1,4 @@
-"""The first use of `track`, and the end of a half-used one, at the worst of instants."""
+"""The first use of `track`, and the end of a half-used one, at the worst moments."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_handler_in_the_first_import(step: str) -> None:
 @pytest.mark.parametrize("lacking", ["descriptors", "root"])
 @pytest.mark.parametrize("when", ["imported", "not yet"])
 def test_no_files_between_import_and_first_use(lacking: str, when: str) -> None:
-    """Where our own modules cannot be read any more, a loop runs as it would by itself."""
+    """If progresskit's own modules can no longer be read, a loop runs as without progress."""
     if lacking == "root" and os.geteuid() != 0:
         pytest.skip("only root may change its root")
     assert run(WITHOUT, lacking, when)[:2] == (0, "18 6\n")

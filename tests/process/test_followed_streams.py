@@ -1,4 +1,4 @@
-"""Loops show themselves on the stream that is standard error when they begin, and have said all when they have ended."""
+"""Loops are shown on the stream that is standard error when they begin, and their output is complete when they have ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that somebody has frozen: PyInstaller's, and those that lack modules which are loaded by name."""
+"""Frozen programs: PyInstaller's, and programs that lack modules which are loaded by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command whose standard output takes nothing: one sentence and a status, no traceback."""
+"""A command whose standard output accepts nothing ends with one sentence and a status, without a traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FULL = Path("/dev/full")
 
 @pytest.mark.skipif(not FULL.exists(), reason="a device that is always full")
 @pytest.mark.parametrize("command", ["--help", "--version", "renderers"])
-def test_a_full_disk_is_told_in_one_sentence(command: str) -> None:
+def test_a_full_disk_is_reported_in_one_sentence(command: str) -> None:
     """What the command should have written is missing, so it fails, and says why."""
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with FULL.open("wb") as full:

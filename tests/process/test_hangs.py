@@ -77,8 +77,8 @@ def test_hanging_renderer_loses_no_line(verb: str) -> None:
     assert count(terminal, "too late") == 0
 
 
-def test_hung_last_frame_is_told_by_the_successor() -> None:
-    """A task whose last frame hung is told by the successor."""
+def test_hung_last_frame_is_reported_by_the_successor() -> None:
+    """A task whose last frame hung is reported by the successor."""
     renderer, terminal, ticker = Hanging("render", after=1), EmulatedTerminal(), ThreadTicker(hung=0.1)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
         task = tracker.add_task("alpha")
@@ -93,7 +93,7 @@ def test_hung_last_frame_is_told_by_the_successor() -> None:
 
 
 def test_renderer_that_hangs_when_made() -> None:
-    """A renderer's class that hangs when it is made is given up."""
+    """A renderer whose constructor hangs is given up."""
     let_go = threading.Event()
 
     class Never(RecordingRenderer):
@@ -170,7 +170,7 @@ def test_hanging_stream_without_a_descriptor() -> None:
 
 @pytest.mark.slow
 def test_end_waits_once_for_all_hangs() -> None:
-    """The end waits once for all that hangs and not for each."""
+    """The end waits once for everything that hangs, not for each."""
     ticker = ThreadTicker(patience=1.0)
     renderers = [Hanging("render") for _ in range(60)]
     trackers = [
@@ -209,7 +209,7 @@ def test_slow_renderer_is_not_given_up() -> None:
 
 
 def test_checks_are_counted_and_not_the_time() -> None:
-    """Looks are counted and not the time so that a stopped process is not taken to hang."""
+    """Checks are counted instead of time, so that a stopped process does not count as hanging."""
     terminal, clock = EmulatedTerminal(), ManualClock()
     renderer: Renderer = RecordingRenderer()
     choice = RendererChoice("recording", lambda: renderer, "it was given", given=True)
@@ -223,7 +223,7 @@ def test_checks_are_counted_and_not_the_time() -> None:
     assert watch.check([display]) is None
     display.window.token = ["stream"]
     assert [watch.check([display]) for _ in range(4)] == [None, None, None, (display, "stream")]
-    assert watch.check([display]) is None  # somebody has it already
+    assert watch.check([display]) is None  # another thread has it already
 
 
 def test_late_call_of_a_lost_display_does_nothing() -> None:

@@ -65,14 +65,14 @@ for at in range(0, 3000, %d):
     terminal.feed("$ the shell's\\n")
     if not attempt(at, terminal):
         break
-    told = f"{at}: {terminal.text} {terminal.cursor}"
+    picture = f"{at}: {terminal.text} {terminal.cursor}"
     names = [row.split()[0] for row in terminal.text]
-    assert terminal.cursor == (len(names), 0, True), told
-    assert names[0] == "$", told
-    assert "first" in names[1] or at == 0, told
-    assert [name for name in names if name in ("alpha", "beta")] in (["alpha"], []), told
-    assert not any("beta" in row for row in terminal.text), told
-    assert terminal._screen.cursor.attrs == terminal._screen.default_char and 7 << 5 in terminal._screen.mode, told
+    assert terminal.cursor == (len(names), 0, True), picture
+    assert names[0] == "$", picture
+    assert "first" in names[1] or at == 0, picture
+    assert [name for name in names if name in ("alpha", "beta")] in (["alpha"], []), picture
+    assert not any("beta" in row for row in terminal.text), picture
+    assert terminal._screen.cursor.attrs == terminal._screen.default_char and 7 << 5 in terminal._screen.mode, picture
 print("interrupted", at)
 """
 

@@ -1,4 +1,4 @@
-"""Job control with a real shell, Ctrl-S and Ctrl-Q, Ctrl-C at any instant: what a user does at a terminal."""
+"""A user at a terminal: job control with a real shell, Ctrl-S and Ctrl-Q, and Ctrl-C at any instant."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ Region.draw = drawn
     ids=["idle", "busy", "while it draws", "long"],
 )
 def test_stop_and_shell_leave_rows_below(setup: str, pause: str, seconds: float, tmp_path: Path) -> None:
-    """Stopped and brought back in a shell the bars are drawn below its words."""
+    """After a stop in a shell, the bars are drawn below its words."""
     job, end = tmp_path / "job.py", tmp_path / "end"
     job.write_text(JOB.replace("SETUP", setup).replace("PAUSE", pause))
     shell = Program(SHELL, columns=250, lines=40)
@@ -88,7 +88,7 @@ def test_stop_and_shell_leave_rows_below(setup: str, pause: str, seconds: float,
     assert rows.count("words of") == rows.count("the shell") == 1
     below = rows[rows.index("the shell") + 1 :]
     assert below[0] == "$ fg", rows
-    assert below[1].startswith('"$PYTHON"'), rows  # the shell says what it brings back
+    assert below[1].startswith('"$PYTHON"'), rows  # the shell prints the command that continues
     assert [re.sub(r"\W*(\w+) .*", r"\1", row) for row in below[2:]] == ["alpha", "beta"], rows
     end.touch()
     shell.until("the end")
@@ -113,7 +113,7 @@ with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
 
 @pytest.mark.slow
 def test_busy_code_is_no_stop() -> None:
-    """Code that keeps the interpreter to itself is no stop."""
+    """Code that holds the interpreter's lock is not taken for a stop."""
     if not os.path.exists("/proc/thread-self/schedstat"):
         pytest.skip("this system does not say what a thread has done")
     program = Program(HELD)
@@ -150,7 +150,7 @@ FLOW = """
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ctrl-s", "tcflow"])
 def test_stopped_terminal_does_not_hold_up_the_job(how: str, tmp_path: Path) -> None:
-    """A stopped terminal holds up frames and not the job."""
+    """A stopped terminal holds up frames, not the job."""
     go, out, end, go_on = (tmp_path / name for name in ("go", "out", "end", "go_on"))
     block = "termios.tcflow(2, termios.TCOOFF)" if how == "tcflow" else "pass"
     code = BLOCKED.replace("BLOCK", block).replace("HOLD", HOLD if how == "ctrl-s" else FLOW + HOLD)
@@ -249,12 +249,12 @@ def test_ctrl_c_at_random_instants(times: int) -> None:
         program.sent = program.sent.replace(b"^C", b"")
         program.check_restored()
         assert sum("■ alpha" in row for row in program.everything) == 1  # a long traceback may have scrolled it away
-        # A row may stay above where the terminal has forgotten what was to take it away.
+        # A row may stay above if the terminal has discarded the output that would remove it.
         assert sum("alpha" in row for row in program.rows) <= (1 if keeps else 2)
 
 
 def test_question_in_a_terminal() -> None:
-    """A question asked in a terminal stands by itself and the bars come back below."""
+    """A question in a terminal has no bars beside it, and they come back below it."""
     program = Program("""
 import time
 from progresskit import ProgressTracker

@@ -1,4 +1,4 @@
-"""What other libraries draw, log and ask on a terminal on which rows stand: in a real pseudo-terminal, each as its users use it."""
+"""Other libraries that draw, log and ask on a terminal with rows, each as its users use it: in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ os.execv(sys.executable, [sys.executable, "-i", "-c", job])
 
 
 def test_the_interpreters_prompt() -> None:
-    """The interactive interpreter with a live task: its prompt, what is typed and what comes of it stand by themselves."""
+    """The interactive interpreter with a live task: no rows are beside its prompt, the typed text and the results."""
     program = Program(PROMPT, COLUMNS="80", PYTHON_BASIC_REPL="1")
     for count, typed in enumerate(("6 * 7", "print('said'); task.advance()", "task.finish()", "exit()"), 1):
         program.until(">>> ", count)
@@ -268,7 +268,7 @@ KINDS = {
 
 @pytest.mark.parametrize("library", KINDS)
 def test_loggers(library: str) -> None:
-    """What loggers made before write, warnings, a Tee and echoes: every line once, whole, in order, above the bars."""
+    """Earlier loggers, warnings, a Tee and echoes: every line once, whole, in order, above the bars."""
     pytest.importorskip(library, reason=f"{library} is not installed")
     made, logged, kinds = KINDS[library]
     program = Program(LOGGERS.replace("MADE", made).replace("LOGGED", logged), COLUMNS="80", PYTHONWARNINGS="always")

@@ -74,7 +74,7 @@ drawn()
     [("raise ValueError('one')", 1), ("threading.Thread(target=lambda: int('one')).start()", 0)],
     ids=["in the job", "in a thread"],
 )
-def test_uncaught_error_is_told_whole(raised: str, status: int) -> None:
+def test_uncaught_error_is_reported_whole(raised: str, status: int) -> None:
     """An uncaught error is shown whole while there are live tasks."""
     program = Program(DRAWN + ERROR + raised)
     assert program.end() == status
@@ -87,7 +87,7 @@ def test_uncaught_error_is_told_whole(raised: str, status: int) -> None:
 
 
 def test_error_hooks_are_called_once() -> None:
-    """Hooks that tell of errors are called as before and once."""
+    """Hooks for errors are called as before, and once."""
     program = Program(f"""{DRAWN}
 sys.excepthook = lambda kind, error, trace: print("told:", error)
 {ERROR}
@@ -100,7 +100,7 @@ raise ValueError("one")
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_typed_ctrl_c_leaves_nothing(keep: bool) -> None:
-    """Ctrl-C as it is typed and shown leaves nothing behind."""
+    """A typed Ctrl-C, which the terminal shows, leaves nothing behind."""
     program = Program(f"""{DRAWN}
 import termios, time
 modes = termios.tcgetattr(0)

@@ -53,7 +53,7 @@ def test_the_total_of_a_file_is_what_is_left_of_it(tmp_path: Path) -> None:
 
 
 def test_reader_that_goes_away() -> None:
-    """A reader that goes away ends it as it ends cat."""
+    """If its reader goes away, the command ends like cat."""
     with subprocess.Popen([*PIPE, "--renderer", "none"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as pipe:
         assert pipe.stdin is not None and pipe.stdout is not None
         pipe.stdout.close()

@@ -108,7 +108,7 @@ os.waitpid(pid, 0)
 
 
 def test_a_forked_child() -> None:
-    """What a child prints is printed, it has a display of its own where its parent has none, and no words are doubled."""
+    """A child's output is printed once, and the child has a display of its own if its parent has none."""
     program = Program(FORK)
     assert program.end() == 0
     text = "\n".join(program.everything)
@@ -195,7 +195,7 @@ with ProgressTracker() as tracker:
 
 
 def test_ctrl_c_at_a_question() -> None:
-    """Ctrl-C at a question, or inside `hidden`, lets go of the terminal: the bars come back, and no word is drawn over."""
+    """Ctrl-C at a question or inside `hidden` releases the terminal: the bars come back, and no word is overwritten."""
     program = Program(INTERRUPTED)
     for question in ("name? ", "choose: "):
         program.until(question)
@@ -319,7 +319,7 @@ for file in (out, errors):
 
 
 def test_a_descriptor_that_leads_to_a_file_for_a_while() -> None:
-    """Lines that are printed meanwhile are in the file; earlier and later ones are above the bar."""
+    """While a stream is redirected to a file, lines go there; earlier and later ones are above the bar."""
     program = Program(REDIRECTED, PYTHONPATH=f"{ROOT}:{ROOT}/tests")
     assert program.end() == 0, program.everything
     rows = [row for row in program.everything if "Files" not in row]

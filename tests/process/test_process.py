@@ -1,4 +1,4 @@
-"""Exits, forks and streams that misbehave, in real processes."""
+"""Exits, forks and failing streams, in real processes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ print(task.state, task.completed)
 
 
 def test_environment_chooses_and_disable_wins() -> None:
-    """The environment chooses the renderer and disable wins."""
+    """The environment chooses the renderer, and PROGRESSKIT_DISABLE goes before it."""
     code = """
 import os, threading
 from progresskit import ProgressTracker

@@ -1,4 +1,4 @@
-"""`progresskit run --read`: what git, pip, curl, rsync and ffmpeg say of their progress becomes rows."""
+"""`progresskit run --read`: the progress that git, pip, curl, rsync and ffmpeg print becomes rows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 
 
 def test_git(tmp_path: Path) -> None:
-    """The phases of a clone have a line each, git's other words stand above them, and its status is the command's."""
+    """Each phase of a clone has a line, git's other output is above them, and its status is the command's."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed here")
     source = tmp_path / "source"
@@ -229,7 +229,7 @@ def test_said_again() -> None:
 
 
 def test_question() -> None:
-    """What looks like the beginning of progress and is a question is shown after a while of silence."""
+    """A question that looks like the beginning of progress is shown after a short silence."""
     reader = ProgressReader(ProgressTracker(RecordingRenderer(), ticker=ManualTicker()), "git")
     assert reader.feed(b"Password: ") == b""
     assert reader.release() == b"Password: "

@@ -1,4 +1,4 @@
-"""What programs say of their progress, in other languages, versions and options: each line is read as its program means it."""
+"""The progress lines of programs in other languages, versions and with options: each is read as its program means it."""
 
 from __future__ import annotations
 
@@ -88,6 +88,6 @@ def test_version_of_pip(says: str, variables: dict[str, str], monkeypatch: pytes
 
 
 def test_no_pip() -> None:
-    """Where pip cannot be asked, nothing is set."""
+    """If pip's version cannot be queried, nothing is set."""
     assert shutil.which("pip9.99") is None
     assert variables_for("pip", ["pip9.99", "install", "x"]) == {}

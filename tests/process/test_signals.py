@@ -59,7 +59,7 @@ def test_exit_leaves_a_clean_terminal(end: str, status: int) -> None:
         program.check_restored()
 
 
-def test_thread_error_is_told_above_the_bars() -> None:
+def test_thread_error_is_reported_above_the_bars() -> None:
     """An error in a thread is shown whole above the bars."""
     program = Program("""
 import threading
@@ -88,7 +88,7 @@ def test_bars_are_drawn_anew_after_a_shell() -> None:
     os.write(program.fd, b"a shell's words\n")  # echoed by the terminal, as a shell's own would be
     program.until("words")
     before = program.sent.count(b"alpha")
-    while time.monotonic() - stopped < 1.5:  # longer than a late tick may be: what is tested is a stop
+    while time.monotonic() - stopped < 1.5:  # longer than a tick may be late, so that it counts as a stop
         time.sleep(0.05)
     program.kill(signal.SIGCONT)
     program.until("alpha", before + 2)
@@ -112,7 +112,7 @@ def test_narrow_window_has_narrow_rows() -> None:
 
 
 def test_users_signal_handlers_stay() -> None:
-    """The user's handlers stay and may use tasks at any instant."""
+    """The user's handlers stay, and may use tasks at any instant."""
     program = Program("""
 import signal, gc
 from progresskit import ProgressTracker

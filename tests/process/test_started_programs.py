@@ -73,7 +73,7 @@ for n in track(range(2), "Files"):
 
 
 def test_begun_line_that_nobody_ends() -> None:
-    """What the job has begun before it starts a program is there at the end, though neither of them goes on with it."""
+    """A line that the job has begun before it starts a program is shown at the end, though neither continues it."""
     program = Program(LEFT)
     assert program.end() == 0
     assert [row for row in program.everything if "Files" not in row] == ["line 0", "line 1", "begun"]
@@ -90,7 +90,7 @@ print(" and ended")
 
 
 def test_begun_line_after_the_loop() -> None:
-    """What a program has begun comes before what the job says after the loop, which goes on with it."""
+    """A line that a program has begun comes before the job's output after the loop, which continues it."""
     program = Program(AFTER)
     assert program.end() == 0
     assert [row for row in program.everything if "Files" not in row] == ["begunbegun and ended"]

@@ -1,4 +1,4 @@
-"""The ticker's thread: there is one while something lives, none before and after; and none to be had is no reason to fail."""
+"""The ticker's thread runs only while there are live tasks, and the ticker also works where no thread can be started."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_two_trackers_on_one_terminal_share_its_rows() -> None:
     ],
 )
 def test_advance_draws_without_threads(loop: str) -> None:
-    """Where no thread can be had, `advance` draws when a frame is due."""
+    """If no thread can be started, `advance` draws when a frame is due."""
     code = f"""
 import sys, threading
 def refuse(self):
@@ -204,7 +204,7 @@ assert [view.completed for frame in renderer.frames for view in frame.ended] == 
 
 
 def test_returned_display_begins_below() -> None:
-    """A display that was away begins a new region below."""
+    """A display that was hidden begins a new region below."""
     terminal = EmulatedTerminal(columns=60)
     ticker = ThreadTicker()
     tracker = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0, ticker=ticker)
@@ -224,7 +224,7 @@ def test_returned_display_begins_below() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_free_threaded_cells_hold_the_claims() -> None:
-    """The core holds its claims with the cells of a free-threaded build."""
+    """The core's claims also hold with the cells of a free-threaded build."""
     code = (
         "import sys; sys._is_gil_enabled = lambda: False\n"
         "from progresskit._tracking.counters import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
@@ -271,10 +271,10 @@ def test_unmakeable_display_is_given_up() -> None:
     other = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
     alpha = other.add_task("alpha", total=2)
     until(lambda: renderer.frames)
-    with pytest.warns(ProgressWarning, match="a display failed and is given up: OSError: no such terminal") as told:  # noqa: SIM117
+    with pytest.warns(ProgressWarning, match="a display failed and is given up: OSError: no such terminal") as warned:  # noqa: SIM117
         with ProgressTracker("ansi", terminal=Broken(), interval=0.01, ticker=ticker) as tracker:
             beta = tracker.add_task("beta", total=1)
-            until(lambda: len(told))  # the ticker's thread warns
+            until(lambda: len(warned))  # the ticker's thread warns
             beta.advance()
     assert beta.state == "finished"
     alpha.advance(2)
@@ -305,7 +305,7 @@ def test_forked_ticker_is_silent_without_a_hub(
 
 
 def test_hold_uses_the_current_drawing_lock() -> None:
-    """Who waits to draw waits for the lock that is drawn under now."""
+    """A thread that waits to draw waits for the lock that is in use now."""
     ticker = ThreadTicker()
     old, held = ticker.scheduler.drawing, threading.Event()
 
@@ -316,7 +316,7 @@ def test_hold_uses_the_current_drawing_lock() -> None:
     old.acquire()
     thread = threading.Thread(target=hold)
     thread.start()
-    ticker.scheduler.drawing = threading.RLock()  # the one who draws has hung, and a successor has a lock of its own
+    ticker.scheduler.drawing = threading.RLock()  # the drawing thread hangs, and its successor has a lock of its own
     ticker.scheduler.drawing.acquire()
     old.release()
     assert not held.wait(0.3)
@@ -365,7 +365,7 @@ def test_a_renderer_that_cannot_be_made_gives_way() -> None:
 
 
 def test_manual_ticker_has_a_display_for_each_terminal() -> None:
-    """A ticker that is ticked by hand has a display for each terminal."""
+    """A ticker that ticks on request has a display for each terminal."""
     ticker, terminals = ManualTicker(), [EmulatedTerminal(60), EmulatedTerminal(60)]
     trackers = [ProgressTracker("ansi", terminal=terminal, ticker=ticker) for terminal in terminals]
     for number, tracker in enumerate(trackers):
@@ -391,7 +391,7 @@ def test_stop_without_thread_times() -> None:
 
 
 def test_stream_without_poll_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no poll a stream is taken to be ready."""
+    """Without `poll`, a stream counts as ready."""
     monkeypatch.delattr(select, "poll")
     reading, writing = os.pipe()
     terminal = StreamTerminal(os.fdopen(writing, "w"), {})
@@ -410,7 +410,7 @@ def with_news() -> TrackerCore:
 
 
 def test_job_waits_for_a_hub_alone() -> None:
-    """A job is held up for a hub alone and not for long."""
+    """A job is only held up for a hub, and not for long."""
     ticker = ThreadTicker()
     ticker.flush_soon()
     ticker.thread.is_running = True  # a thread that never comes
@@ -429,7 +429,7 @@ def interval() -> float:
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Give how many threads there shall be beside the main one, in a list; those of other tests may be there too."""
+    """Return a list whose item sets the number of threads beside the main one; threads of other tests may exist too."""
     until(lambda: not tickers())
     count = [1]
     monkeypatch.setattr("_thread._count", lambda: count[0])
@@ -440,7 +440,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 @pytest.fixture
 def intervals(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
-    """Give a ticker with a live task, and the switch interval at each of its frames."""
+    """Return a ticker with a live task, and the switch interval at each of its frames."""
     seen: list[float] = []
 
     class Looks(RecordingRenderer):
@@ -489,7 +489,7 @@ def test_interval_is_short_where_the_lock_was_kept(
 
 @pytest.mark.usefixtures("threads")
 def test_interval_is_shortest_while_that_helps() -> None:
-    """Beside a job that calls often it is shortest for as long as that helps."""
+    """Beside a job that makes many system calls it is shortest for as long as that helps."""
     switch, now = SwitchInterval(), 100.0
 
     def chosen(seconds: float = 0.0, *, in_vain: bool = False, alone: bool = True, first: bool = False) -> float:
@@ -514,7 +514,7 @@ def test_interval_is_shortest_while_that_helps() -> None:
 
 
 def test_thread_knows_that_it_was_woken_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread knows whether it was woken for a lock that was gone again."""
+    """A thread knows whether it was woken for a lock that was taken again."""
     detector = SuspensionDetector("/no/such/file")
     for seconds, woken, asking, in_vain in (
         (0.03, 3000, 0.0002, True),
@@ -535,7 +535,7 @@ def test_thread_knows_that_it_was_woken_in_vain(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_timers_are_exact_in_one_thread() -> None:
-    """Timers are exact in the thread that wants it and in no other."""
+    """Timers are exact only in the thread that requests it."""
 
     def slack(thread: int) -> int:
         return int(Path(f"/proc/{thread}/timerslack_ns").read_text())
@@ -593,7 +593,7 @@ def test_late_thread_knows_that_it_was_starved(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
 def test_nobody_waits_for_a_resting_thread(late: bool) -> None:
-    """No caller waits for a thread that has become idle meanwhile."""
+    """No caller waits for a thread that has become idle."""
     ticker, asked = ThreadTicker(), threading.Event()
     ticker.thread.is_running = True
     ticker.scheduler.arriving = [with_news()]

@@ -1,4 +1,4 @@
-"""Renderers and streams that misbehave, forks, greenlets: the job continues. Each process has a time-out."""
+"""With failing renderers and streams, forks and greenlets, the job continues. Each process has a time-out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(code: str, traced: bool = True) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("error", [OSError, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("verb", ["start", "render", "write", "stop"])
 def test_raising_renderer_gives_way(verb: str, error: type[BaseException]) -> None:
-    """A renderer that raises gives way with one warning."""
+    """A renderer that raises is replaced, with one warning."""
 
     def fail(*_: object) -> None:
         raise error("broken")
@@ -76,7 +76,7 @@ def test_stop_within_a_renderer() -> None:
     ["sys.stderr.close() or sys.stderr", "Raising()", "Ascii()", "os.fdopen(broken, 'w')", "os.fdopen(full, 'w')"],
 )
 def test_odd_stream_keeps_result_and_status(stream: str) -> None:
-    """A stream that misbehaves changes neither result nor status."""
+    """A failing stream changes neither result nor status."""
     done = run(
         f"""
 import io, os, sys

@@ -1,4 +1,4 @@
-"""A job's result, words and exit status with progress are those that it has without, whatever its streams are and however it ends."""
+"""A job's result, output and exit status are the same with progress as without, for any streams and any end."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def test_a_job_ends_as_it_does_without_progress(stream: str) -> None:
     # Python itself writes a traceback, and waits forever if it is not read.
     ends = [end for end in ENDS if "raise" not in end] if "nobody" in stream else ENDS
     for end in ends:
-        told = ended(STREAMS[stream], end)
-        assert told == without(STREAMS[stream], end), end
-        assert "3480\n" in told[1]
+        found = ended(STREAMS[stream], end)
+        assert found == without(STREAMS[stream], end), end
+        assert "3480\n" in found[1]
 
 
 def test_odd_stream_and_a_failing_job() -> None:
-    """A stream that misbehaves changes nothing for a job that fails."""
+    """A failing stream changes nothing for a job that fails."""
     stream = STREAMS["a broken pipe"]
     assert ended(stream, "sys.exit(3)") == (3, "a part went wrong\n3480\nexit handlers have run\n")
 
@@ -167,7 +167,7 @@ def test_prints_logs_and_warnings_in_order() -> None:
 
 
 def test_quiet_shows_nothing_but_bars() -> None:
-    """With quiet nothing but bars reaches the screen."""
+    """With `quiet`, only bars reach the screen."""
     program = Program(WORDS.replace("QUIET", "True"), PYTHONWARNINGS="default")
     assert program.end() == 0
     assert [row.split()[:2] for row in program.everything] == [["✓", "alpha"]]
@@ -197,7 +197,7 @@ def test_window_of_any_size(renderer: str, size: tuple[int, int]) -> None:
 
 
 def test_pty_without_columns_has_eighty() -> None:
-    """A pty that says that it has no columns is taken to have eighty."""
+    """A pty that reports no columns counts as one of eighty columns."""
     program = Program("""
 import fcntl, struct, termios
 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))

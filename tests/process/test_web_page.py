@@ -61,7 +61,7 @@ def ask(
 
 
 def test_page(server: PageServer) -> None:
-    """The page is one document that nothing else may run in; its cookie is the server's own; nothing is stored."""
+    """The page is one document that runs only its own script; its cookie is the server's own; nothing is stored."""
     status, headers, body = ask(server, f"/?token={server.token}")
     assert status == 200 and b"onerror" not in body and b"http" not in body.replace(b"http://www.w3.org/2000/svg", b"")
     policy = headers["Content-Security-Policy"]

@@ -83,7 +83,7 @@ def test_live_tasks_stand_once_in_order(renderer: str) -> None:
 
 @pytest.mark.parametrize("renderer", ["plain", SLOWLY["json"], SLOWLY["none"]])
 def test_appending_renderers_never_move_the_cursor(renderer: str) -> None:
-    """In a terminal those that append never move the cursor."""
+    """In a terminal, renderers that append lines never move the cursor."""
     _, frames, sent = shown(renderer)
     assert (frames, b"\x1b" in sent) == ([], False)
     lines = sent.decode().splitlines()

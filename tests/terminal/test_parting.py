@@ -36,7 +36,7 @@ class Stream:
         return ready(descriptor, 0.0)
 
     def fill(self) -> None:
-        """Fill the pipe, as somebody else would who writes to it."""
+        """Fill the pipe, as another writer would."""
         os.set_blocking(self.writing, False)
         try:
             while os.write(self.writing, b"x" * 4096):
@@ -90,7 +90,7 @@ def test_unread_stream_is_waited_for_briefly(stream: Stream) -> None:
     ids=["it is read from no longer", "it has just fallen behind"],
 )
 def test_read_stream_is_waited_for_a_second(stream: Stream, ago: float, waits: float) -> None:
-    """One that was read from has a second after the last time."""
+    """A stream that was read from is waited for until a second after the last reading."""
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.fill()
@@ -108,7 +108,7 @@ def test_printed_lines_are_waited_for_a_second(stream: Stream) -> None:
 
 
 def test_printed_lines_on_a_stuck_stream(stream: Stream) -> None:
-    """They too have no more where nothing was taken for a second."""
+    """They are not waited for either if nothing was accepted for a second."""
     stream.fill()
     stream.tracker.print("words")
     stream.tracker.add_task("alpha", total=1)
@@ -129,7 +129,7 @@ def test_shown_lines_are_not_waited_for(stream: Stream) -> None:
 
 
 def test_slow_reader_gets_all_at_the_end(stream: Stream) -> None:
-    """All arrives where a slow reader takes a piece in each wait."""
+    """Everything arrives if a slow reader takes a piece in each wait."""
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.fill()

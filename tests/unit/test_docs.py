@@ -156,8 +156,8 @@ def wishes() -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(("told", "codes"), wishes())
-def test_wishes_take_few_lines(told: tuple[int, ...], codes: list[str]) -> None:
+@pytest.mark.parametrize(("stated", "codes"), wishes())
+def test_wishes_take_few_lines(stated: tuple[int, ...], codes: list[str]) -> None:
     """A wish takes no more lines than with the best peer.
 
     Each program of theirs runs too; `test_a_snippet_runs` runs ours.
@@ -166,7 +166,7 @@ def test_wishes_take_few_lines(told: tuple[int, ...], codes: list[str]) -> None:
         sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in code.splitlines())
         for code in codes
     ]
-    assert tuple(lines) == told
+    assert tuple(lines) == stated
     assert lines[0] <= min(lines[1:])
     pytest.importorskip("tqdm")
     pytest.importorskip("rich")

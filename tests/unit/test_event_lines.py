@@ -238,8 +238,10 @@ def test_short_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_beside:
     tracker.stop()
     assert terminal.text == []
     (run,) = read((path.read_text() if is_beside else lines.getvalue()).splitlines()).runs
-    told = {each.view.description: (each.outcome, each.view.completed, each.view.keep) for each in run.tasks.values()}
-    assert told == {
+    recorded = {
+        each.view.description: (each.outcome, each.view.completed, each.view.keep) for each in run.tasks.values()
+    }
+    assert recorded == {
         "short": ("finished", 2, False),
         "child": ("finished", 0, False),
         "parent": ("finished", 1, False),

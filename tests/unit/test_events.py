@@ -28,7 +28,7 @@ def lines(*frames: Frame) -> list[str]:
     return [encode(frame) + "\n" for frame in frames]
 
 
-def test_each_task_is_told_once_as_it_was_seen_last() -> None:
+def test_each_task_is_reported_once_as_last_seen() -> None:
     later = Frame(3.0, ended=(ORDERS._replace(state="finished"),))
     (run,) = read(lines(Frame(1.0, (ORDERS._replace(completed=10), ITEMS)), Frame(2.0, (ORDERS, ITEMS)), later)).runs
     assert [(each.view.id, each.view.completed, each.has_ended) for each in run.tasks.values()] == [
@@ -129,10 +129,10 @@ def test_encoded(tasks: list[TaskView], ended: list[TaskView], counts: dict[int,
 
     document = json.loads(line)
     for name, views in (("tasks", tasks), ("ended", ended)):
-        for view, told in zip(views, document.pop(name), strict=True):
+        for view, written in zip(views, document.pop(name), strict=True):
             rare = ("idle", "columns", "layout")
             expected = {n: plain(v) for n, v in view._asdict().items() if v is not None or n not in rare}
-            assert told == expected
+            assert written == expected
     assert document == {
         "time": 1.5,
         "more": 3,

@@ -157,7 +157,7 @@ def test_freezers_see_what_is_loaded_by_name() -> None:
         and isinstance(node.value, str)
         and re.fullmatch(r"progresskit(\.\w+)+(:\w+)?", node.value)
     }
-    # an entry-point group; PyInstaller's own; a name that is told
+    # an entry-point group; PyInstaller's own; a name in a message
     named -= {"progresskit.renderers", "progresskit._system.pyinstaller", "progresskit.tqdm"}
     stated = set().union(*map(statements, files()))
     assert {name for name in named if importlib.util.find_spec(name)} - stated == set()

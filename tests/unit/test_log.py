@@ -119,9 +119,9 @@ def test_handlers(logger: logging.Logger) -> None:
     assert drawn(LogRenderer(logger)) == []
     buffered.close()
     queued = [records.get_nowait() for _ in range(2)]
-    told = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert [record.getMessage() for record in queued] == [each["message"] for each in told]
-    assert [(each["progress_event"], each["progress_completed"]) for each in told] == [("start", 0), ("end", 2)]
+    parsed = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [record.getMessage() for record in queued] == [each["message"] for each in parsed]
+    assert [(each["progress_event"], each["progress_completed"]) for each in parsed] == [("start", 0), ("end", 2)]
 
     class Adapter(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic for type checkers alone
         def process(self, message: Any, arguments: Any) -> tuple[Any, Any]:

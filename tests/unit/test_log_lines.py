@@ -34,7 +34,7 @@ def test_names_of_parents() -> None:
     assert names((child._replace(parent=99),)) == {3: "orders-2024-11.parquet"}
 
 
-def told(renderer: PlainRenderer, *frames: Frame, **environ: str) -> list[str]:
+def lines_of(renderer: PlainRenderer, *frames: Frame, **environ: str) -> list[str]:
     terminal = EmulatedTerminal(200, 24, is_tty=False)
     terminal.environ = environ
     renderer.start(terminal)
@@ -48,14 +48,14 @@ def test_the_time_of_day() -> None:
     """The time is before each line, if requested, and the date before the first line of a day."""
     moments = iter((datetime(2026, 3, 1, 14, 3, 22), datetime(2026, 3, 1, 14, 3, 40), datetime(2026, 3, 2, 0, 0, 1)))
     frames = [Frame(float(at) * 60, LOOP) for at in range(3)]
-    lines = told(PlainRenderer(now=lambda: next(moments)), *frames)
+    lines = lines_of(PlainRenderer(now=lambda: next(moments)), *frames)
     assert [line.partition("  ")[0] for line in lines] == ["2026-03-01 14:03:22", "14:03:40", "2026-03-02 00:00:01"]
 
 
 def test_words_for_people_who_listen() -> None:
     """With ACCESSIBLE, words replace signs, and lines are ten seconds apart."""
     frames = [Frame(float(at), (LOOP[0]._replace(completed=at * 400),)) for at in range(25)]
-    lines = told(PlainRenderer(), *frames, ACCESSIBLE="1")
+    lines = lines_of(PlainRenderer(), *frames, ACCESSIBLE="1")
     assert lines == [
         "Checking rows: started, 10,000 rows",
         "Checking rows: 40 percent, 4,000 of 10,000 rows, about 6 seconds left",
@@ -69,7 +69,7 @@ def test_lines_stand_in_order_of_creation() -> None:
     Children before their parent.
     """
     ended = (KEPT[0]._replace(id=1), KEPT[4]._replace(id=3, parent=1), KEPT[2]._replace(id=2))
-    lines = told(PlainRenderer(), Frame(0.0, (), ended))
+    lines = lines_of(PlainRenderer(), Frame(0.0, (), ended))
     assert [line.partition(":")[0] for line in lines] == ["customers.csv / Backup", "customers.csv", "Epochs"]
 
 
@@ -124,4 +124,4 @@ def test_groups(system: str) -> None:
 )
 def test_no_groups(environ: dict[str, str]) -> None:
     """Lines are grouped only if that is requested and the page folds groups."""
-    assert told(PlainRenderer(), Frame(0.0, LOOP), **environ) == ["Checking rows: started, 10,000 rows"]
+    assert lines_of(PlainRenderer(), Frame(0.0, LOOP), **environ) == ["Checking rows: started, 10,000 rows"]

@@ -75,7 +75,7 @@ def test_bar_within_the_interval_is_undecided(
     assert f"| {verdict} | what |" in measuring.text_of([line])
 
 
-def test_a_machine_is_told_without_a_name_or_a_path(measuring: ModuleType) -> None:
+def test_machine_is_reported_without_a_name_or_path(measuring: ModuleType) -> None:
     import platform
 
     said = measuring.machine()

@@ -149,17 +149,17 @@ def test_an_odd_value_changes_nothing_for_anybody(value: Any) -> None:
         assert (views["odd"].completed, views["sum"].completed, views["healthy"].completed) == (6, 6, 3)
 
 
-def test_an_odd_value_is_told_once_by_task_and_value(bench: Bench) -> None:
+def test_odd_value_is_reported_once_by_task_and_value(bench: Bench) -> None:
     """One sentence names the task and the value; another value or task has one of its own."""
-    first, second = bench.tracker.add_task("told first"), bench.tracker.add_task("told second")
-    with warnings.catch_warnings(record=True) as told:
+    first, second = bench.tracker.add_task("odd first"), bench.tracker.add_task("odd second")
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for task, value in ((first, None), (first, None), (first, "x"), (second, None)):
             task.advance(value)
-    words = [str(each.message) for each in told]
+    words = [str(each.message) for each in warned]
     assert len(words) == 3
-    assert "'told first', was given None, a NoneType" in words[0]
-    assert {each.filename for each in told} == {__file__}, "the line of the job that gave it"
+    assert "'odd first', was given None, a NoneType" in words[0]
+    assert {each.filename for each in warned} == {__file__}, "the line of the job that gave it"
 
 
 @settings(max_examples=80, deadline=None)

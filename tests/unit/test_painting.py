@@ -316,7 +316,7 @@ def test_names_are_cut_so_that_they_differ() -> None:
     assert {cell_width(text) for text in rows} == {20}
 
 
-def test_kept_names_are_told_apart() -> None:
+def test_kept_names_differ() -> None:
     """A kept line's cut name differs from those of earlier lines, and of lines of the same frame."""
     names = [f"customers-2024-{month:02d}-reviewed.parquet" for month in range(1, 13)]
     views = [

@@ -86,7 +86,7 @@ def test_a_wrong_argument_is_refused_at_the_call(bench: Bench, call: Callable[[A
         call(bench.tracker)
 
 
-def test_unreadable_error_is_told_by_its_class() -> None:
+def test_unreadable_error_is_reported_by_its_class() -> None:
     """An error without a readable message is named by its class."""
 
     class Mute(Exception):

@@ -198,7 +198,7 @@ LATE = settings(
 )
 STEPS = st.lists(
     st.tuples(st.just("grid"), st.sampled_from([80, 60, 45, 40, 27, 100]), st.sampled_from([12, 12, 8, 5, 24]))
-    | st.tuples(st.just("told"))
+    | st.tuples(st.just("known"))
     | st.tuples(st.just("draw"), st.lists(st.sampled_from([9, 20, 59, 79]), max_size=5), st.integers(0, 3)),
     min_size=5,
     max_size=40,
@@ -217,26 +217,26 @@ def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool, make:
     word is lost. With `in_time`, a grid may be narrower or lower than reported, for one frame, and never wider or
     higher."""
     terminal = EmulatedTerminal(80, 12, reflow=reflow)
-    told = (80, 12)
+    known = (80, 12)
     words = [f"word {number}." for number in range(14)]
     terminal.feed("".join(word + "\n" for word in words))
     number, turn = 100, 0
     for step, *values in steps:
         if step == "grid":
             terminal.resize(values[0], values[1])
-            if in_time and (values[0] > told[0] or values[1] > told[1]):
-                told = terminal.size()
-        elif step == "told":
-            told = terminal.size()
+            if in_time and (values[0] > known[0] or values[1] > known[1]):
+                known = terminal.size()
+        elif step == "known":
+            known = terminal.size()
         else:
             widths, prints = values
             above = [f"word {number + at}." + "=" * 17 * at for at in range(prints)]
             number += prints
             words += above
             turn += 1
-            rows = [make(("━─"[turn % 2] * width)[: told[0] - 1]) for width in widths[: told[1] - 1]]
-            terminal.feed(region.draw(rows, above, told))
-            told = terminal.size() if in_time else told
+            rows = [make(("━─"[turn % 2] * width)[: known[0] - 1]) for width in widths[: known[1] - 1]]
+            terminal.feed(region.draw(rows, above, known))
+            known = terminal.size() if in_time else known
         text = "".join(row.ljust(1) for row in terminal.text)
         at = 0
         for word in words:
@@ -246,7 +246,7 @@ def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool, make:
 
 @LATE
 @given(STEPS, st.booleans())
-def test_no_word_is_lost_where_sizes_are_told_late(steps: list[Any], reflow: bool) -> None:
+def test_no_word_is_lost_where_sizes_come_late(steps: list[Any], reflow: bool) -> None:
     play(steps, Region(reflow=reflow, late=True), reflow=reflow, in_time=False)
 
 
@@ -331,7 +331,7 @@ def test_cut_row_is_whole_within_a_second(reflow: bool, healed: str) -> None:
     assert len(terminal.output) == sent_so_far + (not reflow)
 
 
-def test_a_renderer_that_leaves_a_row_out_is_told_so() -> None:
+def test_a_renderer_that_leaves_a_row_out() -> None:
     for frame in (Frame(0.0, views("alpha", "beta")), Frame(0.0, (), views("alpha", state="finished", keep=True))):
         renderer, _terminal = begun(missing=1)
         with pytest.raises(ValueError, match=r"shorter|2 tasks have 1 rows"):

@@ -405,10 +405,10 @@ def test_restart_above_others(bench: Bench) -> None:
     assert whole.completed == 5
     whole.restart()
     assert whole.completed == 0
-    told = bench.tracker.add_task("query", total=9, counter=lambda: 4)
+    counted = bench.tracker.add_task("query", total=9, counter=lambda: 4)
     bench.tick()
-    told.restart()
-    assert told.completed == 4
+    counted.restart()
+    assert counted.completed == 4
 
 
 def test_refresh(bench: Bench) -> None:

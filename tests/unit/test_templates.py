@@ -135,7 +135,7 @@ def test_rows_of_a_tracker_and_of_a_task() -> None:
     other.stop()
 
 
-def test_a_bad_environment_is_told_once() -> None:
+def test_a_bad_environment_is_reported_once() -> None:
     with pytest.warns(match="PROGRESSKIT_COLUMNS is ignored: there is no column 'desc'"):
         assert templates.given({"PROGRESSKIT_COLUMNS": "{desc}"}) is None
     assert templates.given({"PROGRESSKIT_COLUMNS": " "}) is None
@@ -154,15 +154,15 @@ def test_every_column_has_its_words() -> None:
 
 
 @pytest.mark.usefixtures("own_columns")
-def test_a_column_that_raises_is_told_of_by_us() -> None:
+def test_a_column_that_raises_is_reported() -> None:
     """From the drawing thread there is no line of the job's to point at, and the interpreter's own says nothing."""
 
     def broken(view: TaskView) -> str:
         raise ZeroDivisionError("nothing")
 
     register_column("broken", broken)
-    with pytest.warns(match="the column 'broken' cannot be shown: ZeroDivisionError: nothing") as told:
+    with pytest.warns(match="the column 'broken' cannot be shown: ZeroDivisionError: nothing") as warned:
         thread = threading.Thread(target=own_text, args=(parse("{broken}").parts[0], VIEW))
         thread.start()
         thread.join()
-    assert told[0].filename == "<progresskit>"
+    assert warned[0].filename == "<progresskit>"

@@ -101,7 +101,7 @@ def test_a_sum_rolls_up_completed_and_total(bench: Bench) -> None:
     assert (whole.completed, whole.total) == (15, 40)
 
 
-def test_an_ended_task_is_told_once(bench: Bench) -> None:
+def test_an_ended_task_is_reported_once(bench: Bench) -> None:
     task = bench.tracker.add_task("one")
     bench.tick()
     task.fail("no disk")

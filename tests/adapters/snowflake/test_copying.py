@@ -54,7 +54,7 @@ def test_ten_thousand_files_are_ten_statements_or_more() -> None:
     assert [len(batch) for batch in batches(staged([10] * 10_000))] == [1_000] * 10
 
 
-def test_what_list_says_is_told_from_what_files_takes() -> None:
+def test_names_of_list_become_names_for_files() -> None:
     assert relative("s/01.csv.gz", '"S"') == "01.csv.gz"
     assert relative("s/2013b/01.csv.gz", "s/2013") == ""
     assert relative("s/2013/a/01.csv.gz", "db.raw.S/2013/") == "a/01.csv.gz"

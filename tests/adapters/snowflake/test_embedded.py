@@ -295,8 +295,8 @@ def test_arrivals_are_noted_by_the_millisecond() -> None:
     for step in (0, 0.0004, 0.0004, 0.0004, 1):
         clock.advance(step)
         controls.arrived(10)
-    told = [(round(at - began, 4), total) for at, total in controls.tell("received", 0)]
-    assert told == [(0, 10), (0.0008, 30), (0.0012, 40), (1.0012, 50)]
+    arrivals = [(round(at - began, 4), total) for at, total in controls.tell("received", 0)]
+    assert arrivals == [(0, 10), (0.0008, 30), (0.0012, 40), (1.0012, 50)]
 
 
 def test_a_reset_comes_once_and_may_begin_an_absence() -> None:

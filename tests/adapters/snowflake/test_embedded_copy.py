@@ -59,8 +59,8 @@ def test_each_format_is_loaded_by_name(
         name, content = f"{name}.gz", gzip.compress(content)
     upload(name, content)
     upload("other.csv", b"never,read,\n")
-    (told,) = copy(cursor, table, stage, f"FILES = ('{name}') {options}")
-    assert told == (f"{stage.lower()}/{name}", "LOADED", 2, 2, 1, 0, None, None, None, None)
+    (result,) = copy(cursor, table, stage, f"FILES = ('{name}') {options}")
+    assert result == (f"{stage.lower()}/{name}", "LOADED", 2, 2, 1, 0, None, None, None, None)
     assert rows(cursor, table) == [(1, "x"), (2, "y")]
 
 
@@ -68,9 +68,9 @@ def test_continue_loads_the_good_rows(cursor: Any, table: str, stage: str, uploa
     """CONTINUE loads the good rows and reports the first error."""
     upload("bad.csv.gz", gzip.compress(BAD))
     upload("good.csv", GOOD)
-    told = copy(cursor, table, stage, f"{CSV} ON_ERROR = CONTINUE")
+    results = copy(cursor, table, stage, f"{CSV} ON_ERROR = CONTINUE")
     words = ("Numeric value 'oops' is not recognized", 5, 1, f'"{table}"["A":1]')
-    assert told == [
+    assert results == [
         (f"{stage.lower()}/bad.csv.gz", "PARTIALLY_LOADED", 5, 1, 5, 4, *words),
         (f"{stage.lower()}/good.csv", "LOADED", 2, 2, 2, 0, None, None, None, None),
     ]
@@ -90,9 +90,9 @@ def test_skip_file_counts_errors(cursor: Any, table: str, stage: str, upload: An
     """SKIP_FILE leaves out files with at least that many errors."""
     upload("bad.csv", BAD)
     upload("good.csv", GOOD)
-    told = copy(cursor, table, stage, f"{CSV} ON_ERROR = 'SKIP_FILE{limit}'")
+    results = copy(cursor, table, stage, f"{CSV} ON_ERROR = 'SKIP_FILE{limit}'")
     status = "PARTIALLY_LOADED" if taken else "LOAD_FAILED"
-    assert [(row[1], row[2], row[3], row[5]) for row in told] == [(status, 5, taken, 4), ("LOADED", 2, 2, 0)]
+    assert [(row[1], row[2], row[3], row[5]) for row in results] == [(status, 5, taken, 4), ("LOADED", 2, 2, 0)]
     assert len(rows(cursor, table)) == 2 + taken
 
 
@@ -211,8 +211,8 @@ def test_purge_removes_what_was_loaded_whole(cursor: Any, table: str, stage: str
 def test_a_whole_object_goes_into_one_variant(cursor: Any, table: str, stage: str, upload: Any) -> None:
     cursor.execute(f"CREATE TABLE {table}_V (v VARIANT)")
     upload("a.json", b'{"a": 1}\n{"a":\n{"a": 2}\n')
-    (told,) = copy(cursor, f"{table}_V", stage, "FILE_FORMAT = (TYPE = JSON) ON_ERROR = CONTINUE")
-    assert told[1:6] == ("PARTIALLY_LOADED", 3, 2, 3, 1)
+    (result,) = copy(cursor, f"{table}_V", stage, "FILE_FORMAT = (TYPE = JSON) ON_ERROR = CONTINUE")
+    assert result[1:6] == ("PARTIALLY_LOADED", 3, 2, 3, 1)
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match="one and only one column of type variant"):
         copy(cursor, table, stage, "FILE_FORMAT = (TYPE = JSON)")
 
@@ -220,8 +220,8 @@ def test_a_whole_object_goes_into_one_variant(cursor: Any, table: str, stage: st
 def test_a_column_that_must_not_be_empty_rejects_rows(cursor: Any, table: str, stage: str, upload: Any) -> None:
     cursor.execute(f"CREATE TABLE {table}_N (a INT, b VARCHAR NOT NULL, c DATE)")
     upload("a.csv", b"a,b,c\n1,,\n2,y,\n")
-    (told,) = copy(cursor, f"{table}_N", stage, f"{CSV} ON_ERROR = CONTINUE")
-    assert told[1:7] == ("PARTIALLY_LOADED", 2, 1, 2, 1, "NULL result in a non-nullable column")
+    (result,) = copy(cursor, f"{table}_N", stage, f"{CSV} ON_ERROR = CONTINUE")
+    assert result[1:7] == ("PARTIALLY_LOADED", 2, 1, 2, 1, "NULL result in a non-nullable column")
     assert rows(cursor, f"{table}_N") == [(2, "y")]
 
 
@@ -245,12 +245,12 @@ def test_bound_parameters_with_a_transformation(cursor: Any, table: str, stage: 
     """The statement of the connector's write_pandas, which binds the table and ON_ERROR and quotes the stage, is accepted."""
     upload("a.parquet", GOODS["parquet"])
     source = f"""FROM (SELECT $1:"a",$1:"B" FROM '@{stage}')"""
-    told = cursor.execute(
+    results = cursor.execute(
         f"COPY INTO identifier(?) /* of write_pandas */ (A,B) {source} FILE_FORMAT=(TYPE=PARQUET "
         "USE_VECTORIZED_SCANNER=FALSE COMPRESSION=auto) PURGE=TRUE ON_ERROR=?",
         params=(table, "abort_statement"),
         _force_qmark_paramstyle=True,
     ).fetchall()
-    assert [row[1:4] for row in told] == [("LOADED", 2, 2)]
+    assert [row[1:4] for row in results] == [("LOADED", 2, 2)]
     assert rows(cursor, table) == [(1, "x"), (2, "y")]
     assert cursor.execute(f"LIST @{stage}").fetchall() == []

@@ -51,11 +51,11 @@ class Wire:
 
 
 def upload(
-    gaps: list[float], *, told: bool = True, at_once: int = 0, known: bool = True, packet: int = 1
+    gaps: list[float], *, reported: bool = True, at_once: int = 0, known: bool = True, packet: int = 1
 ) -> list[tuple[float, float]]:
     """Upload a file after each of `gaps`, and return the time and the bar's time left at each frame.
 
-    `told`: whether the connector reports attempts; `at_once`: bytes that buffers take at once; `known`: whether the bar knows the
+    `reported`: whether the connector reports attempts; `at_once`: bytes that buffers take at once; `known`: whether the bar knows the
         number of files; `packet`: bytes that are acknowledged together.
     """
     clock, wire = ManualClock(), Wire()
@@ -84,7 +84,7 @@ def upload(
         with uploads.file(f"{number}.csv", SIZE):
             wire.arrived = 0
             passes(gap / 2)
-            if told:
+            if reported:
                 uploads.attempted(f"{number}.csv", 1)
             passes((SIZE - at_once) / PACE, PACE)
             wire.arrived = SIZE
@@ -169,7 +169,7 @@ def test_tiny_files_are_estimated_together() -> None:
 
 def test_gaps_without_a_telling_connector() -> None:
     """Gaps are noticed without a connector that reports attempts."""
-    ours, plain = (upload([0.4] * FILES, told=False, known=known) for known in (True, False))
+    ours, plain = (upload([0.4] * FILES, reported=False, known=known) for known in (True, False))
     assert worst(ours) <= 0.2 < 0.26 <= worst(plain)
 
 

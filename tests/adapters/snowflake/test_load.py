@@ -248,7 +248,9 @@ def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any,
 
 
 @pytest.mark.parametrize("failing", ["QC rows", "Compression", "Upload", "COPY"])
-def test_bar_that_failed_is_told(failing: str, sessions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bar_that_failed_is_reported(
+    failing: str, sessions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The bar of the failed phase fails, and so does Files; the other bars have ended or are cancelled."""
 
     def refuse(*_: object, **__: object) -> None:

@@ -217,7 +217,7 @@ def test_listens_on_loopback_for_its_block() -> None:
         socket.create_connection(address)
 
 
-def test_a_host_that_cannot_be_reached_is_told_as_such() -> None:
+def test_unreachable_host_is_reported() -> None:
     with socket.create_server((HERE, 0)) as listening:
         port = listening.getsockname()[1]
     with CountingProxy(HERE, port) as proxy:

@@ -205,7 +205,7 @@ def test_bars_stand_where_the_phases_are(
     assert {view.position for view in observed.views("Upload", "a.csv")} == {3}
 
 
-def test_final_failure_is_told_with_its_words(connection: Any, tmp_path: Path) -> None:
+def test_final_failure_is_reported_with_its_words(connection: Any, tmp_path: Path) -> None:
     """A permanent failure is reported with the file, the stage and the connector's message."""
     path = noise(tmp_path / "a.bin", 1_000)
     with pytest.raises(
