@@ -103,6 +103,11 @@ def _methods(progress_class: Any) -> dict[str, Any]:
         "track",
     )
     own = {name: getattr(progress_class, name) for name in names}
+    return {**_display_methods(own), **_task_methods(own), "track": _loop_method(own["track"])}
+
+
+def _display_methods(own: dict[str, Any]) -> dict[str, Any]:
+    """Return the methods that begin and end a display."""
 
     @wraps(own["start"])
     def start(progress: Any) -> None:
@@ -129,6 +134,12 @@ def _methods(progress_class: Any) -> dict[str, Any]:
         if not finish(progress, error):
             own["__exit__"](progress, kind, error, traceback)
 
+    return {"start": start, "stop": stop, "__exit__": leave}
+
+
+def _task_methods(own: dict[str, Any]) -> dict[str, Any]:
+    """Return the methods that change a task, which also change the task of its row."""
+
     @wraps(own["add_task"])
     def add_task(progress: Any, *args: Any, **options: Any) -> Any:
         number = own["add_task"](progress, *args, **options)
@@ -142,13 +153,36 @@ def _methods(progress_class: Any) -> dict[str, Any]:
         if task is not None:
             task.advance(advance)
 
-    @wraps(own["track"])
+    def mirrored(name: str, then: Callable[[Task], object] = lambda task: None) -> Any:
+        @wraps(own[name])
+        def method(progress: Any, task_id: Any, *args: Any, **options: Any) -> Any:
+            result = own[name](progress, task_id, *args, **options)
+            task = progress.__dict__.get(_ROWS, {}).get(task_id)
+            if task is not None:
+                then(task)
+            _mirror(progress, task_id)
+            return result
+
+        return method
+
+    return {
+        "add_task": add_task, "advance": advance,
+        "update": mirrored("update"), "remove_task": mirrored("remove_task"), "reset": mirrored("reset", lambda task: task.restart()),
+        "start_task": mirrored("start_task", lambda task: task.start()),
+        "stop_task": mirrored("stop_task", lambda task: task.pause()),
+    }  # fmt: skip
+
+
+def _loop_method(own: Any) -> Any:
+    """Return the method that loops over a sequence, in place of rich's `own`."""
+
+    @wraps(own)
     def loop(
         progress: Any, sequence: Any, total: Any = None, completed: int = 0, task_id: Any = None, description: str = "Working...",
         update_period: float = 0.1,
     ) -> Iterator[Any]:  # fmt: skip
         if _ROWS not in progress.__dict__:
-            yield from own["track"](progress, sequence, total, completed, task_id, description, update_period)
+            yield from own(progress, sequence, total, completed, task_id, description, update_period)
             return
         total = size_of(sequence) if total is None else total
         if task_id is None:
@@ -167,24 +201,7 @@ def _methods(progress_class: Any) -> dict[str, Any]:
             if done:
                 progress.advance(task_id, done)
 
-    def mirrored(name: str, then: Callable[[Task], object] = lambda task: None) -> Any:
-        @wraps(own[name])
-        def method(progress: Any, task_id: Any, *args: Any, **options: Any) -> Any:
-            result = own[name](progress, task_id, *args, **options)
-            task = progress.__dict__.get(_ROWS, {}).get(task_id)
-            if task is not None:
-                then(task)
-            _mirror(progress, task_id)
-            return result
-
-        return method
-
-    return {
-        "start": start, "stop": stop, "__exit__": leave, "add_task": add_task, "advance": advance, "track": loop,
-        "update": mirrored("update"), "remove_task": mirrored("remove_task"), "reset": mirrored("reset", lambda task: task.restart()),
-        "start_task": mirrored("start_task", lambda task: task.start()),
-        "stop_task": mirrored("stop_task", lambda task: task.pause()),
-    }  # fmt: skip
+    return loop
 
 
 def track(

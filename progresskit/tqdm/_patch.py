@@ -74,6 +74,16 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         "unpause",
     )
     own = {name: getattr(tqdm, name) for name in names}
+    return {
+        **{name: vars(_due.Due)[name] for name in ("_least_step", "_checks", "_set_due")},
+        **_life(tqdm, own),
+        **_counting(own),
+        **_showing(tqdm, own),
+    }
+
+
+def _life(tqdm: Any, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the methods with which a bar begins, starts again and ends."""
 
     @wraps(own["__init__"])
     def init(bar: Any, *args: Any, **options: Any) -> None:
@@ -88,14 +98,40 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             bar.__dict__["_asked_ncols"] = bar.ncols if is_asked and not bar.dynamic_ncols else None
             _display.join(bar, tqdm)
 
-    @wraps(own["display"])
-    def display(bar: Any, *args: Any, **options: Any) -> Any:
-        if _task(bar) is not None:
-            _display.refresh(bar)
-            return True
-        if "_starting" in bar.__dict__ and _display.becomes_task(bar, _display.stream_of(bar), tqdm):
-            return True
-        return own["display"](bar, *args, **options)
+    @wraps(own["reset"])
+    def reset(bar: Any, total: Any = None) -> None:
+        if _task(bar) is None:
+            own["reset"](bar, total)
+            return
+        if total is not None:
+            bar.total = total
+        _task(bar).restart()
+
+    @wraps(own["close"])
+    def close(bar: Any) -> None:
+        if _task(bar) is None or bar.disable:
+            own["close"](bar)
+        else:
+            bar.disable = True
+            bar._decr_instances(bar)
+            _display.close(bar)
+
+    @wraps(own["__del__"])
+    def delete(bar: Any) -> None:
+        if not bar.__dict__.get("_looping"):
+            own["__del__"](bar)
+
+    @wraps(own["__exit__"])
+    def leave(bar: Any, kind: Any, error: Any, traceback: Any) -> Any:
+        if error is not None and _task(bar) is not None:
+            _display.leave_with(_task(bar), error)
+        return own["__exit__"](bar, kind, error, traceback)
+
+    return {"__init__": init, "reset": reset, "close": close, "__del__": delete, "__exit__": leave}
+
+
+def _counting(own: dict[str, Any]) -> dict[str, Any]:
+    """Return the methods that count items and units."""
 
     @wraps(own["__iter__"])
     def iterate(bar: Any) -> Iterator[Any]:
@@ -130,25 +166,20 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             _due.note_check(bar)
         return shown
 
-    @wraps(own["close"])
-    def close(bar: Any) -> None:
-        if _task(bar) is None or bar.disable:
-            own["close"](bar)
-        else:
-            bar.disable = True
-            bar._decr_instances(bar)
-            _display.close(bar)
+    return {"__iter__": iterate, "__reversed__": backwards, "update": update}
 
-    @wraps(own["__del__"])
-    def delete(bar: Any) -> None:
-        if not bar.__dict__.get("_looping"):
-            own["__del__"](bar)
 
-    @wraps(own["__exit__"])
-    def leave(bar: Any, kind: Any, error: Any, traceback: Any) -> Any:
-        if error is not None and _task(bar) is not None:
-            _display.leave_with(_task(bar), error)
-        return own["__exit__"](bar, kind, error, traceback)
+def _showing(tqdm: Any, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the methods that draw a bar, clear it, and write beside it."""
+
+    @wraps(own["display"])
+    def display(bar: Any, *args: Any, **options: Any) -> Any:
+        if _task(bar) is not None:
+            _display.refresh(bar)
+            return True
+        if "_starting" in bar.__dict__ and _display.becomes_task(bar, _display.stream_of(bar), tqdm):
+            return True
+        return own["display"](bar, *args, **options)
 
     def without_rows(name: str) -> Any:
         @wraps(own[name])
@@ -156,15 +187,6 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             return own[name](bar, *args, **options) if _task(bar) is None else None
 
         return method
-
-    @wraps(own["reset"])
-    def reset(bar: Any, total: Any = None) -> None:
-        if _task(bar) is None:
-            own["reset"](bar, total)
-            return
-        if total is not None:
-            bar.total = total
-        _task(bar).restart()
 
     write_original, mode_original = tqdm.write.__func__, tqdm.external_write_mode.__func__
 
@@ -179,13 +201,12 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             yield
 
     return {
-        **{name: vars(_due.Due)[name] for name in ("_least_step", "_checks", "_set_due")},
-        "__init__": init, "__iter__": iterate, "__reversed__": backwards,
-        "__del__": delete, "__exit__": leave, "update": update, "display": display,
-        "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),
+        "display": display,
+        "clear": without_rows("clear"),
+        "unpause": without_rows("unpause"),
         "write": classmethod(write),
         "external_write_mode": classmethod(external_write_mode),
-    }  # fmt: skip
+    }
 
 
 def _task(bar: Any) -> Any:

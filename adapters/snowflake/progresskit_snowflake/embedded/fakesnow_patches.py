@@ -68,6 +68,15 @@ def _widened(expression: exp.Expr, alike: dict[str, str]) -> exp.Expr:
 
 def apply_patches() -> None:
     """Make fakesnow's cursors COPY as `copying` does, and fix its integers, names with quotes, and NULL timestamps."""
+    _patch_cursor()
+    _patch_lengths()
+    _patch_transforms()
+    _patch_variables()
+    _patch_timestamps()
+
+
+def _patch_cursor() -> None:
+    """Replace COPY, and avoid work that fakesnow does for each statement."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
     cursor.copy_into = copy
     describe = cursor.FakeSnowflakeCursor._describe_last_sql
@@ -104,6 +113,10 @@ def apply_patches() -> None:
         return _widened(transform(ran, _narrowed(expression, alike), params), alike)
 
     cursor.FakeSnowflakeCursor._transform = transformed
+
+
+def _patch_lengths() -> None:
+    """Remember the lengths of texts for names with quotes too."""
     tables: Any = importlib.import_module("fakesnow.info_schema")
     remember = tables.insert_text_lengths_sql
 
@@ -113,6 +126,10 @@ def apply_patches() -> None:
         return str(remember(*names, [(name.replace("'", "''"), length) for name, length in lengths]))
 
     tables.insert_text_lengths_sql = insert_text_lengths_sql
+
+
+def _patch_transforms() -> None:
+    """Describe tables without parsing, and keep integers of more than 64 bits in columns."""
     transforms: Any = importlib.import_module("fakesnow.transforms")
     describe_table = transforms.describe_table
     template: Any = importlib.import_module("fakesnow.transforms.transforms").SQL_DESCRIBE_TABLE
@@ -137,6 +154,9 @@ def apply_patches() -> None:
 
     transforms.integer_precision = integer_precision
 
+
+def _patch_variables() -> None:
+    """Leave names and texts of a statement unchanged where they look like variables."""
     variables: Any = importlib.import_module("fakesnow.variables").Variables
     inlined = variables.inline_variables
 
@@ -149,6 +169,9 @@ def apply_patches() -> None:
 
     variables.inline_variables = inline_variables
 
+
+def _patch_timestamps() -> None:
+    """Return NULL timestamps so that connector 4.x reads them as NULL."""
     arrow: Any = importlib.import_module("fakesnow.arrow")
     structured = arrow.timestamp_to_sf_struct
 
