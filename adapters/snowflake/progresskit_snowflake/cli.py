@@ -461,8 +461,6 @@ completion: pip install 'progresskit[completion]', then eval "$(register-python-
 
 
 def _parser() -> argparse.ArgumentParser:
-    from .copying import FORMATS, ON_ERROR
-
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Load CSV, JSON and Parquet files, with a bar for each phase.",
@@ -481,6 +479,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_source(load)
+    _add_modes(load)
+    _add_steps(load)
+    _add_dialect(load)
+    _add_target(load)
+    shown = load.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="show the bars and nothing else")
+    shown.add_argument("--no-progress", action="store_true", help="show no bars")
+    return parser
+
+
+def _add_source(load: argparse.ArgumentParser) -> None:
+    """Add the files, the table, and the server."""
     load.add_argument(
         "files",
         nargs="+",
@@ -496,12 +507,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RATE",
         help="with --embedded: what the server takes of uploads, as 2MB (a second)",
     )
-    _add_modes(load)
+
+
+def _add_steps(load: argparse.ArgumentParser) -> None:
+    """Add the options of the phases."""
+    from .copying import FORMATS, ON_ERROR
+
     load.add_argument("--max-bad-rows", type=_count, default=0, metavar="N", help="bad rows that are left out (0)")
     load.add_argument(
         "--format",
         choices=list(FORMATS),
-        help="csv, json (an object a line, or an array of objects) or parquet; told by the names' suffixes unless given",
+        help="csv, json (an object a line, or an array of objects) or parquet; by the names' suffixes unless given",
     )
     load.add_argument(
         "--on-error",
@@ -521,12 +537,6 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--null", action="append", default=[], metavar="TEXT", help="a text that stands for no value, as NA"
     )
-    _add_dialect(load)
-    _add_target(load)
-    shown = load.add_mutually_exclusive_group()
-    shown.add_argument("--quiet", action="store_true", help="show the bars and nothing else")
-    shown.add_argument("--no-progress", action="store_true", help="show no bars")
-    return parser
 
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:

@@ -234,13 +234,7 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     end = sample.rfind(dialect.newline.encode()) + 1
     lines = sample if whole else sample[:end]
     lines = _without_lines(lines, dialect)
-    several: dict[str, set[int | None]] = {}
-    for one in DELIMITERS:
-        if one not in (dialect.quote, dialect.escape):
-            widths = _widths(lines, replace(dialect, delimiter=one))
-            first = next(widths, None) or 0
-            if first > 1:
-                several[one] = {first, *widths}
+    several = _splitting(lines, dialect)
     good = [one for one, widths in several.items() if len(widths) == 1]
     if len(good) > 1:
         raise DialectError(
@@ -252,27 +246,11 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     if not several:
         _refuse_titled(lines, dialect)
         _refuse_aligned(lines)
-        bare = lines.replace(dialect.quote.encode(), b"") if dialect.quote else b""
-        for one in DELIMITERS:
-            split = list(_widths(bare, replace(dialect, delimiter=one))) if bare != lines else []
-            if len(split) > 1 and split[0] != 1 and len(set(split)) == 1:
-                raise DialectError(
-                    f"each of its lines is one field in quotes, within which {_NAMES[one]} may split its columns: take the quotes "
-                    "away, or give --delimiter comma if it has one column."
-                )
-        for one in UNUSUAL:
-            given = one in (dialect.quote, dialect.escape)
-            split = [] if given else list(_widths(lines, replace(dialect, delimiter=one)))
-            if len(split) > 1 and split[0] != 1 and len(set(split)) == 1:
-                raise DialectError(
-                    f"its columns may be split by {one!r}: give --delimiter {one!r}, or --delimiter comma if it has one column."
-                )
+        _refuse_whole_lines(lines, dialect)
+        _refuse_unusual(lines, dialect)
     _refuse_underlined(lines, dialect)
-    if good:
-        chosen = good[0]
-    elif "," in several or not several:
-        chosen = ","
-    else:
+    chosen = good[0] if good else ","
+    if several and chosen not in several:
         names = " or ".join(_NAMES[one] for one in several)
         raise DialectError(f"its first line looks as if {names} split its columns, and other lines have another number of them: "
                            "give --delimiter.")  # fmt: skip
@@ -284,6 +262,44 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
             "--skip-lines 1, or take the mark away."
         )
     return dialect, "" if chosen == "," else f"columns are split by {_NAMES[chosen]}"
+
+
+def _splitting(lines: bytes, dialect: Dialect) -> dict[str, set[int | None]]:
+    """Return the delimiters that split the first record, each with the numbers of fields of all records."""
+    found: dict[str, set[int | None]] = {}
+    for one in DELIMITERS:
+        if one not in (dialect.quote, dialect.escape):
+            widths = _widths(lines, replace(dialect, delimiter=one))
+            first = next(widths, None) or 0
+            if first > 1:
+                found[one] = {first, *widths}
+    return found
+
+
+def _splits_alike(lines: bytes, dialect: Dialect, delimiter: str) -> bool:
+    """Whether `delimiter` splits several records into the same number of fields, more than one."""
+    widths = list(_widths(lines, replace(dialect, delimiter=delimiter)))
+    return len(widths) > 1 and widths[0] != 1 and len(set(widths)) == 1
+
+
+def _refuse_whole_lines(lines: bytes, dialect: Dialect) -> None:
+    """Raise DialectError if each line is one quoted field, within which a delimiter splits all lines alike."""
+    bare = lines.replace(dialect.quote.encode(), b"") if dialect.quote else b""
+    for one in DELIMITERS:
+        if bare != lines and _splits_alike(bare, dialect, one):
+            raise DialectError(
+                f"each of its lines is one field in quotes, within which {_NAMES[one]} may split its columns: take the quotes "
+                "away, or give --delimiter comma if it has one column."
+            )
+
+
+def _refuse_unusual(lines: bytes, dialect: Dialect) -> None:
+    """Raise DialectError if an unusual delimiter splits all lines alike."""
+    for one in UNUSUAL:
+        if one not in (dialect.quote, dialect.escape) and _splits_alike(lines, dialect, one):
+            raise DialectError(
+                f"its columns may be split by {one!r}: give --delimiter {one!r}, or --delimiter comma if it has one column."
+            )
 
 
 def _refuse_titled(lines: bytes, dialect: Dialect) -> None:
