@@ -463,7 +463,7 @@ class Load:
             bar.update(phase=None, **({"total": self._expected} if self._copy_is_measured() else {}))
             files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._group.check_stop, self._line_of)
             self._hold_against(batch, files)
-            bar.update(total=self._expected, expected=None, phase="waiting for files")
+            bar.update(total=self._expected, expected=None, phase="waiting")
         self._count_bytes("COPY", sum(file.size for file in batch))
 
     def _copy_is_measured(self) -> bool:
