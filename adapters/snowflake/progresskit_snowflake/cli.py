@@ -115,15 +115,16 @@ class _Command:
         return 0
 
     def _with_server(self, options: argparse.Namespace, reading: Reading, folder: Path) -> str:
+        with _early(options, reading) as early:
+            return self._loaded(options, reading, folder, early)
+
+    def _loaded(self, options: argparse.Namespace, reading: Reading, folder: Path, early: Checking | None) -> str:
         from .loading.inspecting import validate
         from .loading.pipeline import Load
         from .loading.session import Loading, Staging, connect
         from .loading.summary import summarize
 
-        with (
-            _early(options, reading) as early,
-            connect(options.connection, options.embedded, options.pace) as open_session,
-        ):
+        with connect(options.connection, options.embedded, options.pace) as open_session:
             loading = Loading(open_session(), again=open_session)
             _imported()
             if options.validate_only:

@@ -477,7 +477,7 @@ def test_copy_keeps_its_row_between_statements(
             range(int(Path(name).stem) + 1)
         )  # rows of the earlier files: this one is sent after they are copied
         deadline = time.monotonic() + 30
-        while before and not (bars and shown(bars[0]) == (before, "waiting for files")):
+        while before and not (bars and shown(bars[0]) == (before, "waiting")):
             assert time.monotonic() < deadline
             time.sleep(0.001)
         seen.extend(map(shown, bars))
@@ -487,7 +487,7 @@ def test_copy_keeps_its_row_between_statements(
     monkeypatch.setattr(Loading, "copy", copied)
     monkeypatch.setattr(Staging, "put", uploaded)
     assert load(sessions, tmp_path, paths, "bars").loaded == 6
-    assert seen == [(1, "waiting for files"), (3, "waiting for files")]
+    assert seen == [(1, "waiting"), (3, "waiting")]
     assert [(bar.completed, bar.state) for bar in bars] == [(6, "finished")]
 
 

@@ -266,6 +266,17 @@ def test_row_for_a_header_is_said(content: bytes, is_said: bool, command: Any, t
     assert (done.status, "where that is a row, it is missing, and --no-header loads it" in done.out) == (0, is_said)
 
 
+@pytest.mark.parametrize("option", ["--skip-qc", "--all-text", "--type=5=VARCHAR"])
+def test_row_for_a_header_without_guesses(option: str, command: Any, new_table: str, tmp_path: Path) -> None:
+    """The row that may be missing is told too where the types are not the values', and a day above days is refused."""
+    (tmp_path / "f.csv").write_bytes(b"5,7,Ann\n6,8,Bob\n")
+    done = command(tmp_path / "f.csv", "--table", new_table, option)
+    assert (done.status, "its header is 5, 7, Ann: where that is a row, it is missing" in done.out) == (0, True), done
+    (tmp_path / "f.csv").write_bytes(b"5,2024-01-01\n6,2024-01-02\n")
+    done = command(tmp_path / "f.csv", "--table", f"{new_table}_2", option)
+    assert (done.status, "it seems to be a row, so give --no-header" in done.err) == (1, True), done
+
+
 ONE_COLUMN = {
     "names": (b"full name\nAnn Lee\nBob Ray\n", ["Ann Lee", "Bob Ray"]),
     "sentences": (b"text\nthe quick fox\nis  a dog\n", ["the quick fox", "is  a dog"]),

@@ -6,7 +6,6 @@ compiled core, which drops a call that is awaited and cancelled. Does not know b
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
@@ -71,9 +70,13 @@ class AwaitedCall:
                 self._cancel()
 
     def _execute(self, *arguments: Any) -> Any:
+        import asyncio  # with 4.x nobody needs it, and it takes 15 ms
+
         return asyncio.run(self._awaited(*arguments))
 
     async def _awaited(self, *arguments: Any) -> Any:
+        import asyncio
+
         from snowflake.connector.aio.cursor._base import SnowflakeCursorBase
 
         task, loop = asyncio.current_task(), asyncio.get_running_loop()

@@ -44,7 +44,7 @@ DATABASE, SCHEMA = "EMBEDDED", "PUBLIC"
 _COPY = re.compile(r"\s*COPY\s+INTO\b", re.IGNORECASE)
 _CANCEL = re.compile(r"\s*SELECT\s+SYSTEM\$CANCEL_QUERY\(\s*'([^']+)'\s*\)\s*;?\s*", re.IGNORECASE)
 _RESULT = re.compile(r"\s*SELECT\s+\*\s+FROM\s+TABLE\(RESULT_SCAN\('([^']+)'\)\)\s*;?\s*", re.IGNORECASE)
-_OPTION = re.compile(r"\b(OVERWRITE|PARALLEL)\s*=\s*(\w+)", re.IGNORECASE)
+_OPTION = re.compile(r"\b(OVERWRITE|PARALLEL|SOURCE_COMPRESSION)\s*=\s*(\w+)", re.IGNORECASE)
 
 
 def protocol(controls: Controls) -> type[H11Protocol]:
@@ -239,6 +239,7 @@ class Application:
         options = {name.upper(): value for name, value in _OPTION.findall(request.state.statement)}
         data["overwrite"] = options.get("OVERWRITE", "").upper() == "TRUE"
         data["parallel"] = int(options.get("PARALLEL", 4))
+        data["sourceCompression"] = options.get("SOURCE_COMPRESSION", "auto_detect").lower()
         data["threshold"] = IN_PARTS
         if request.state.source is not None:
             data["src_locations"] = [request.state.source]

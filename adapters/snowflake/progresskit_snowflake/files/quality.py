@@ -166,8 +166,8 @@ def doubt_of_header(path: Path, columns: Sequence[Column], reading: Reading) -> 
     """Return a warning if the header may be a row, because each name above numbers is a number too; otherwise an empty text.
 
     Args:
-        path: The first file.
-        columns: The columns after the check.
+        path: The first file. Its first rows say what is in columns about which the check says nothing.
+        columns: The columns, after the check if there was one.
         reading: How it was read.
 
     Raises:
@@ -175,7 +175,12 @@ def doubt_of_header(path: Path, columns: Sequence[Column], reading: Reading) -> 
     """
     if reading.file_format != "csv" or not reading.dialect.header:
         return ""
-    named = {column.name: column.guess.kind for column in columns if column.guess.kind not in (None, TEXT)}
+    kinds = {column.name: column.guess.kind for column in columns}
+    if None in kinds.values():
+        first = [Column(name) for name in kinds]
+        _guess_first_rows(path, first, reading)
+        kinds = {column.name: kinds[column.name] or column.guess.kind for column in first}
+    named = {name: kind for name, kind in kinds.items() if kind not in (None, TEXT)}
     if not named or not all(is_alike(name, kind) for name, kind in named.items()):
         return ""
     shown = f"{', '.join(column.name for column in columns):.100}"
@@ -251,16 +256,21 @@ def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Rea
             column.type = column.type if column.given else kinds[column.name]
         return
     for path in paths:
-        with reading.open(path, columns) as reader:
-            order = ordered(reader, columns)
-            for chunk in reader.chunks():
-                for column, at in zip(columns, order, strict=True):
-                    if not column.given:
-                        column.guess.add(chunk.texts[at], stringy=at in chunk.stringy)
-                break
+        _guess_first_rows(path, columns, reading)
     _settle(columns)
     for column in columns:
         column.guess = Guess()  # the check sees the first rows again, and notes where a column became text
+
+
+def _guess_first_rows(path: Path, columns: Sequence[Column], reading: Reading) -> None:
+    """Add the first rows of a CSV or JSON file to the guesses of columns without a given type."""
+    with reading.open(path, columns) as reader:
+        order = ordered(reader, columns)
+        for chunk in reader.chunks():
+            for column, at in zip(columns, order, strict=True):
+                if not column.given:
+                    column.guess.add(chunk.texts[at], stringy=at in chunk.stringy)
+            break
 
 
 def _settle(columns: Sequence[Column]) -> None:

@@ -276,6 +276,7 @@ class Load:
             for number, report in enumerate(reports):
                 self._checked.put(Checked(number, report.path, report))
         elif not self.quality:
+            self._doubt_header(fixed=fixed)
             for number, path in enumerate(self.paths):
                 self._checked.put(Checked(number, path, None))
         else:
@@ -294,12 +295,16 @@ class Load:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
                     self._tell(report)
                     self._checked.put(Checked(number, report.path, report))
-                if not fixed and (doubt := doubt_of_header(self.paths[0], self.columns, self.reading)):
-                    self.summary.notes.append(doubt)
+                self._doubt_header(fixed=fixed)
             self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
             self.summary.notes += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
         self._checked.close()
+
+    def _doubt_header(self, *, fixed: bool) -> None:
+        """Note in the summary if a new table's header may be a row."""
+        if not fixed and (doubt := doubt_of_header(self.paths[0], self.columns, self.reading)):
+            self.summary.notes.append(doubt)
 
     def _tell(self, report: Report) -> None:
         """Note in the summary how a file was read, unless it was by the defaults."""
@@ -458,7 +463,7 @@ class Load:
             bar.update(phase=None, **({"total": self._expected} if self._copy_is_measured() else {}))
             files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._group.check_stop, self._line_of)
             self._hold_against(batch, files)
-            bar.update(total=self._expected, expected=None, phase="waiting for files")
+            bar.update(total=self._expected, expected=None, phase="waiting")
         self._count_bytes("COPY", sum(file.size for file in batch))
 
     def _copy_is_measured(self) -> bool:
