@@ -79,13 +79,29 @@ class Style(NamedTuple):
         """Return this style, if it can be drawn.
 
         Raises:
-            ValueError: a glyph is not one cell wide, or a colour is unknown.
+            TypeError: a part is no text, or no mapping.
+            ValueError: a glyph is not one cell wide, or a state or a colour is unknown.
         """
-        marks = self.marks.values()
-        for glyph in (self.done, self.rest, *self.parts, *self.spinner, *marks):
+        for part, value in zip(self._fields, self, strict=True):
+            kind = float if part == "spins" else Mapping if part in ("marks", "colors") else str
+            if not isinstance(value, kind) and not (part == "spins" and isinstance(value, int)):
+                wanted = "a number" if part == "spins" else "a mapping" if kind is Mapping else "a text"
+                raise TypeError(f"{part} of a style is {value!r:.80}: give {wanted}.")
+        if not self.spinner:
+            raise ValueError("spinner of a style is empty: give a frame at least, which may be a blank.")
+        for glyph in (self.done, self.rest, *self.parts, *self.spinner, *self.marks.values()):
             if not isinstance(glyph, str) or cell_width(glyph) != 1:
                 raise ValueError(f"{glyph!r} of a style takes {cell_width(str(glyph))} cells: give glyphs of one cell.")
+        for state in self.marks:
+            if state not in _ASCII_MARKS:
+                raise ValueError(
+                    f"there is no state {state!r:.80} for a mark of a style: there are {', '.join(_ASCII_MARKS)}."
+                )
         for name, color in self.colors.items():
+            if name not in _COLORS and not is_color(name):
+                raise ValueError(
+                    f"{name!r:.80} has no colour in a style: there are {', '.join(_COLORS)}, and colours by name."
+                )
             if not is_color(color):
                 raise ValueError(f"the colour {name!r} of a style is {color!r:.80}: give a name or #rrggbb.")
         return self

@@ -40,12 +40,16 @@ ARGUMENTS = (
 """The arguments of `add_task` and `update`."""
 ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
 """Names of these arguments in other libraries, and their names here."""
+CALLS = {"advance": "advance(n)", "refresh": "refresh() of the tracker"}
+"""Names that are arguments in other libraries, and the methods that do this here."""
 PEERS = {
     **ELSEWHERE,
+    "ascii": "style",
     "bar_format": "columns",
     "console": "stream",
     "file": "stream",
     "mininterval": "interval",
+    "postfix": "fields",
     "refresh_per_second": "interval",
     "theme": "style",
     "title": "description",
@@ -129,9 +133,12 @@ def _check_field_name(function: str, name: str) -> None:
     """Raise TypeError if `name` is a misspelt argument."""
     from .._text.spelling import nearest
 
-    meant = ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
+    call = CALLS.get(name)
+    meant = call or ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
     if meant is not None:
-        hint = "it is an argument of add_task." if meant == name else f"did you mean {meant}?"
+        hint = (
+            f"call {call}." if call else "it is an argument of add_task." if meant == name else f"did you mean {meant}?"
+        )
         raise TypeError(
             f"{function}() has no argument {name!r:.80}: {hint} For a field of that name, give fields={{{name!r:.80}: ...}}."
         )
@@ -152,10 +159,12 @@ def unknown_argument(function: Callable[..., Any], words: Iterable[str]) -> Type
     word = next(iter(words))
     code = function.__code__
     known = [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
-    meant = PEERS.get(word)
-    meant = meant if meant in known else nearest(word, known)
+    peer = PEERS.get(word)
+    meant = peer if peer in known else nearest(word, known)
     takes_tasks = "fields" in known
-    if meant is not None:
+    if meant is None and takes_tasks and peer in OF_THE_DISPLAY:
+        hint = f"it is {peer} of {OF_DISPLAYS}."
+    elif meant is not None:
         hint = f"did you mean {meant}?"
     elif word in (OF_THE_DISPLAY if takes_tasks else ARGUMENTS):
         hint = f"it is an argument of {OF_DISPLAYS if takes_tasks else OF_TASKS}."

@@ -184,6 +184,7 @@ class Columns:
         if "more fields" in given_up and "fields" not in names:
             return None
         bar_part = next((part for _, part, _ in parts if part.name == "bar"), None)
+        bars = max(names.count("bar"), 1)  # all of one length
         most_bar = 0 if bar_part is None else int(bar_part.spec or WIDEST_BAR)
         least_bar = min(most_bar, NARROWEST_BAR if layout else WIDE_BAR)
         short_units = "nouns" in given_up
@@ -193,18 +194,20 @@ class Columns:
         fields: int | None = None
         if "more fields" in given_up:
             used -= width["fields"]
-            fields = room - used - least_bar
+            fields = room - used - bars * least_bar
             width["fields"] = self._some_fields_width(fields, rows)
             if not width["fields"]:
                 return None
             used += width["fields"]
-        if used + least_bar > room and not overflows:
+        if used + bars * least_bar > room and not overflows:
             return None
-        bar = max(min(most_bar, room - used), least_bar if overflows else 0)
+        bar = max(min(most_bar, (room - used) // bars), least_bar if overflows else 0)
         width["bar"] = bar
-        if not self._has_total and self._text:
+        is_fixed = any(part.name == "description" and part.spec for _, part, _ in parts)
+        if not self._has_total and self._text and not is_fixed:
             wanted = self._text - self._text_room(parts, width)
-            width["description"] = min(self._name, self._name_limit(given_up)) + max(min(wanted, room - used), 0)
+            more = max(min(wanted, room - used), 0) // max(names.count("description"), 1)
+            width["description"] += more
         return Plan(
             tuple((before, part.name, width[part.name] if part.name else 0, at) for before, part, at in parts),
             tuple(self._text_parts(parts, width)),

@@ -190,6 +190,23 @@ def test_a_style_of_ones_own() -> None:
             bad.checked()
 
 
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [
+        (Style(spinner=""), "a frame at least"),
+        (Style(done=5), "done of a style is 5: give a text"),  # type: ignore[arg-type]
+        (Style(spins="fast"), "give a number"),  # type: ignore[arg-type]
+        (Style(marks=["x"]), "give a mapping"),  # type: ignore[arg-type]
+        (Style(marks={"done": "x"}), "no state 'done'"),
+        (Style(colors={"bars": "red"}), "'bars' has no colour"),
+    ],
+)
+def test_a_bad_style_is_refused(style: Style, words: str) -> None:
+    """In a sentence that says what is allowed."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        style.checked()
+
+
 def test_a_style_within_an_encoding() -> None:
     """A glyph that the encoding lacks is the ASCII one."""
     assert STYLES["line"].within("ascii")[:5] == ("=", "-", "", "|/-\\", 5.0)

@@ -67,6 +67,7 @@ def test_a_line_that_is_no_json_object_is_refused(line: str) -> None:
     ("call", "words"),
     [
         (lambda tracker: tracker.add_task("a", totl=3), "did you mean total"),
+        (lambda tracker: tracker.add_task("a").update(advance=1), "call advance"),
         (lambda tracker: tracker.add_task("a", delay=-1), "delay is -1"),
         (lambda tracker: tracker.add_task("a", fields=3), "fields is 3"),
         (lambda tracker: ProgressTracker(estimator=3), "estimator is 3"),

@@ -321,6 +321,8 @@ def test_misspelt(bench: Bench) -> None:
         ("track", "totl", "did you mean total?"),
         ("track", "desc", "did you mean description?"),
         ("track", "leave", "did you mean keep?"),
+        ("track", "postfix", "did you mean fields?"),
+        ("track", "file", "it is stream of ProgressTracker() and configure()."),
         ("track", "style", "it is an argument of ProgressTracker() and configure()."),
         ("track", "loss", "give a column of your own in fields={'loss': ...}."),
         ("tracker.track", "colour", "did you mean color?"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 
 import pytest
+from look_samples import GROUP, LOADER, NESTED, SPINNERS
 
 from progresskit import ProgressTracker, TaskView
 from progresskit._model.frames import sample_view
+from progresskit._text.cells import cell_width, plain_line
+from progresskit._text.colors import TRUE_COLORS
+from progresskit._text.styles import STYLES
 from progresskit.renderers import _templates as templates
 from progresskit.renderers._bars import Painter
 from progresskit.renderers._templates import COLUMNS, OWN, own_text, parse, register_column
@@ -35,6 +40,22 @@ def own_columns() -> Iterator[None]:
 
 def row(template: str, columns: int = 119, **changes: object) -> str:
     return Painter().rows((VIEW._replace(columns=template, **changes),), columns, 0.0)[0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_template_is_too_wide(seed: int) -> None:
+    """Whatever columns a template has, and how often, no row is wider than it may be."""
+    dice = random.Random(seed)
+    others = ("{bar}", "{bar:30}", "{description:9}", "{rate:short!}", "{loss}")
+    names = [*others, *(f"{{{name}}}" for name in COLUMNS)]
+    template = "".join(
+        dice.choice(names) + dice.choice(("", " ", "  ", "|", " of ")) for _ in range(dice.randrange(1, 9))
+    )
+    for views in (GROUP, LOADER, NESTED, SPINNERS, (VIEW,)):
+        numbered = tuple(view._replace(id=at, position=at, columns=template) for at, view in enumerate(views))
+        for columns in (1, 7, 24, 39, 59, 79, 119):
+            for text in Painter(STYLES["line"], TRUE_COLORS).rows(numbered, columns, 0.3):
+                assert cell_width(plain_line(text)) <= columns, (template, text)
 
 
 @pytest.mark.parametrize(
