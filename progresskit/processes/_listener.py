@@ -49,10 +49,22 @@ class Listener:
         else:
             self._folder = _make_folder()
             self.address = Address(key, os.path.join(self._folder, os.urandom(8).hex()))
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.bind(self.address.place)
-            self.socket.listen(BACKLOG)
+            try:
+                self.socket = self._open()
+            except OSError:
+                self.remove()
+                raise
         self.socket.setblocking(False)
+
+    def _open(self) -> socket.socket:
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            opened.bind(self.address.place)
+            opened.listen(BACKLOG)
+        except OSError:
+            opened.close()
+            raise
+        return opened
 
     def accept(self) -> Iterator[socket.socket]:
         """Yield the connections of this user that wait, and close those of others.

@@ -13,6 +13,7 @@ import selectors
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from .._display import process_hooks
@@ -77,7 +78,7 @@ class Hub:
 
     Raises:
         TypeError: `feed` is no feed, such as a tracker that shows its own tasks alone.
-        OSError: no socket can be made (from `start`).
+        OSError, RuntimeError: no socket can be made, or no thread started (from `start`).
 
     Example:
         >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
@@ -154,29 +155,48 @@ class Hub:
 
     def start(self) -> None:
         """Open the socket, and start the thread that reads from it."""
-        self._listener = Listener(tcp=self._tcp)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener.socket, selectors.EVENT_READ)
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        if HAS_FORK:
-            self._pipe = Pipe()
-            self._selector.register(self._pipe.reader, selectors.EVENT_READ)
-            process_hooks.DESCRIPTORS.add(self._pipe.reader)
+        self._open()
         process_hooks.DESCRIPTORS.update(each.fileno() for each in self._sockets())
+        if self._pipe is not None:
+            process_hooks.DESCRIPTORS.add(self._pipe.reader)
         self._poll = _poll_for(self._selector)
         self.feed.before_frame = self._inbox.give
         OWN_HUBS[str(self.address)] = os.getpid()
         _hubs.append(self)
         self._closed = False
         self._stopping.clear()
-        if is_patched():
-            self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
-            self._thread.start()
-        else:  # a thread that `threading` knows costs each forked child a dozen memory pages
-            self._thread = QuickThread(self._serve)
+        try:
+            if is_patched():
+                self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
+                self._thread.start()
+            else:  # a thread that `threading` knows costs each forked child a dozen memory pages
+                self._thread = QuickThread(self._serve)
+        except RuntimeError:  # no thread can be started
+            self._thread = None
+            self._close()
+            raise
+
+    def _open(self) -> None:
+        """Open all sockets, or none."""
+        with ExitStack() as opened:
+            listener = Listener(tcp=self._tcp)
+            opened.callback(listener.remove)
+            opened.enter_context(listener.socket)
+            waker, woken = socket.socketpair()
+            opened.enter_context(waker)
+            opened.enter_context(woken)
+            waker.setblocking(False)
+            woken.setblocking(False)
+            selector = opened.enter_context(selectors.DefaultSelector())
+            selector.register(listener.socket, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
+            if HAS_FORK:
+                pipe = Pipe()
+                opened.callback(pipe.close)
+                selector.register(pipe.reader, selectors.EVENT_READ)
+                self._pipe = pipe
+            self._listener, self._waker, self._woken, self._selector = listener, waker, woken, selector
+            self._opened = opened.pop_all()
 
     def stop(self) -> None:
         """Read and deliver everything that clients have sent so far, and close. Clients that run on fall back to `plain`."""
@@ -188,12 +208,7 @@ class Hub:
         self._thread = None
         self._read_all(1.0)  # messages in transit, above all the final states
         self._inbox.give()
-        with self._reading:
-            self._close()
-        OWN_HUBS.pop(str(self.address), None)
-        _hubs.remove(self)
-        if self._listener is not None:
-            self._listener.remove()
+        self._close()
 
     def move(self, feed: Feed) -> None:
         """Show the clients with `feed` from now on: each appears with its next frame."""
@@ -303,16 +318,20 @@ class Hub:
         return [*listening, self._waker, self._woken, *(client.socket for client in self._clients)]
 
     def _close(self) -> None:
-        self._closed = True
-        self._selector.close()
-        for each in self._sockets():
-            process_hooks.DESCRIPTORS.discard(each.fileno())
-            each.close()
-        if self._pipe is not None:
-            process_hooks.DESCRIPTORS.discard(self._pipe.reader)
-            self._pipe.close()
-            self._pipe = None
-        self._clients.clear()
+        """Close all sockets, and forget the clients."""
+        with self._reading:
+            self._closed = True
+            for each in self._sockets():
+                process_hooks.DESCRIPTORS.discard(each.fileno())
+            if self._pipe is not None:
+                process_hooks.DESCRIPTORS.discard(self._pipe.reader)
+                self._pipe = None
+            for client in self._clients:
+                client.socket.close()
+            self._clients.clear()
+            self._opened.close()
+        OWN_HUBS.pop(str(self.address), None)
+        _hubs.remove(self)
 
     # Reading, mostly in the hub's thread
 

@@ -307,7 +307,7 @@ def _circumstances() -> tuple[object, ...] | None:
         return None
     core = _host.tracker._core
     return (
-        _host,
+        _host.hub.brief_writer,
         *entered,
         core.renderer,
         core.stream,

@@ -85,6 +85,7 @@ def items_of_all_kinds(kind: str) -> None:
         "enumerate": enumerate("abc"),
         "dict": dict.fromkeys("abc"),
         "empty": [],
+        "many": range(100),
     }[kind]
     for _ in track(source):
         pass
@@ -107,11 +108,11 @@ def test_collected_tracker_is_no_use(here: Here) -> None:
     assert brief() == [(3, "it")]
 
 
-@pytest.mark.parametrize("kind", ["list", "generator", "enumerate", "dict", "empty"])
+@pytest.mark.parametrize("kind", ["list", "generator", "enumerate", "dict", "empty", "many"])
 def test_sources(kind: str, here: Here) -> None:
     """The count is exact whatever the loop runs over."""
     here.run(items_of_all_kinds, kind)
-    assert brief() == [(0 if kind == "empty" else 3, "it")]
+    assert brief() == [({"empty": 0, "many": 100}.get(kind, 3), "it")]
 
 
 def leave() -> None:
@@ -138,24 +139,56 @@ def test_other_ends(here: Here) -> None:
     assert ("broken", "ValueError: bad row") in here.endings
 
 
-def live_on(gate: str) -> None:
-    for _ in track(range(3), "long"):
-        until_exists(Path(gate))
+def wait_in_item(gate: str, item: int) -> None:
+    for each in track(range(5), "long"):
+        if each == item:
+            until_exists(Path(gate))
 
 
-def test_lives_on(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop that lives on has a row with its name, and ends as a task."""
+@pytest.fixture
+def waiting(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Any]]:
+    """Return a function that starts a worker which waits in an item of its first loop, until there is a file `gate`."""
     monkeypatch.setattr(brief_loop, "TASK_SECONDS", 0.05)
-    gate = tmp_path / "gate"
-    with here.tracker:
-        process = multiprocessing.get_context("fork").Process(target=live_on, args=(str(gate),))
+    started = []
+
+    def start(item: int) -> Any:
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=wait_in_item, args=(str(tmp_path / "gate"), item))
         process.start()
-        here.until(lambda: "long" in here.live)
-        gate.touch()
-        process.join()
+        started.append(process)
+        return process
+
+    with here.tracker:
+        yield start
+        for process in started:
+            process.kill()
+            process.join()
+
+
+@pytest.mark.parametrize("item", [0, 2, 4])
+def test_lives_on(item: int, here: Here, waiting: Callable[[int], Any], tmp_path: Path) -> None:
+    """A loop one of whose first items takes long has a row with its name and its count, and ends as a task, once."""
+    process = waiting(item)
+    here.until(lambda: "long" in here.live)
+    views = [view for frame in here.renderer.frames for view in frame.tasks]
+    assert [(view.completed, view.total, view.unit) for view in views[-1:]] == [(item, 5, "it")]
+    (tmp_path / "gate").touch()
+    process.join()
+    here.until(lambda: ("long", "finished") in here.endings)
     assert brief() == []
-    assert ("long", "finished") in here.endings
-    assert [(view.completed, view.total) for view in here.ended] == [(3, 3)]
+    assert [(view.completed, view.total) for view in here.ended] == [(5, 5)]
+    assert max(len(frame.tasks) for frame in here.renderer.frames) == 1
+
+
+def test_killed_in_its_first_item(here: Here, waiting: Callable[[int], Any]) -> None:
+    """A worker that is killed in an item of its first loop is lost."""
+    first, second = waiting(0), waiting(1)
+    here.until(lambda: here.live == ["long", "long"])
+    first.kill()
+    here.until(lambda: here.live == ["long"])
+    second.kill()
+    here.until(lambda: not here.live)
+    assert [(view.state, view.reason) for view in here.ended] == 2 * [("failed", "lost")]
 
 
 def end_while_settling() -> None:

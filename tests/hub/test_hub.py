@@ -4,6 +4,7 @@ that never occur."""
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import stat
@@ -23,7 +24,7 @@ from progresskit._display.display import Display
 from progresskit._display.pacing import Pace
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
-from progresskit._system.job import hub_address
+from progresskit._system.job import OWN_HUBS, hub_address
 from progresskit.processes import _connection as connection
 from progresskit.processes._client import CROWD_BUDGET, LEAST_BUDGET, MOST_BUDGET, HubRenderer, _pieces
 from progresskit.processes._connection import process_start
@@ -125,6 +126,44 @@ def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
     bench.until(lambda: not bench.feed.sources)
     assert bench.ended == [("two", "finished", None), ("one", "finished", None)]
     assert (bench.hub.refused, bench.hub.dropped) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("socket.socket.listen", OSError),
+        ("socket.socketpair", OSError),
+        ("selectors.DefaultSelector", OSError),
+        ("progresskit.processes.hub.Pipe", OSError),
+        ("progresskit.processes.hub.QuickThread", RuntimeError),
+    ],
+)
+def test_start_that_fails(
+    what: str, error: type[Exception], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that finds no descriptor or thread leaves no folder, socket or address behind, and can start later."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error("none left")
+
+    folder = tmp_path_factory.mktemp("s")  # a short path, as sockets need
+    monkeypatch.setenv("TMPDIR", str(folder))
+    bench = Bench(tcp=False)
+    opened, own = os.listdir("/dev/fd"), dict(OWN_HUBS)
+    with monkeypatch.context() as patch:
+        patch.setattr(what, refuse)
+        with pytest.raises(error, match="none left"):
+            bench.hub.start()
+        gc.collect()
+        assert (os.listdir("/dev/fd"), os.listdir(folder), OWN_HUBS) == (opened, [], own)
+    with bench.hub:
+        client = bench.client()
+        client.render(Frame(0.0, tasks("one")))
+        bench.until(lambda: bench.shown == ["one"])
+        client.stop()
+        assert os.listdir(folder)
+    assert (os.listdir(folder), OWN_HUBS) == ([], own)
+    bench.feed.stop()
 
 
 def test_a_hub_takes_a_feed() -> None:
