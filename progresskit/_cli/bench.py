@@ -260,7 +260,8 @@ def paired(
         command: The command.
         seconds: Seconds after which no pair begins once there are six.
         say: Is told which pair runs.
-        warn: Is told, after the first run, where six pairs take much longer than `seconds`. Ctrl-C ends the pairs then or at any time.
+        warn: Is told, after the first run, where six pairs take much longer than `seconds`, and where something waits on standard
+            input that no run is given. Ctrl-C ends the pairs then or at any time.
 
     Every other pair begins with the run without progress. A first run, which warms caches, does not count. If standard
     input is a file, each run reads it from the present position. Otherwise the input of each run is empty, because the
@@ -284,6 +285,8 @@ def paired(
     first = run(silent)
     if first.status:
         return [], first.status
+    if _pipe_has_input():
+        warn("what comes through a pipe can be read once, so that each run has an empty input. Give a file: < FILE.")
     whole = 2 * LEAST_PAIRS * first.wall
     if whole > 2 * max(seconds, LONG_SECONDS):
         warn(
@@ -322,6 +325,21 @@ def standard_input() -> Iterator[int]:
         return
     with open(os.devnull, "rb") as nothing:
         yield nothing.fileno()
+
+
+def _pipe_has_input() -> bool:
+    """Whether standard input is a pipe in which something waits."""
+    try:
+        return stat.S_ISFIFO(os.fstat(0).st_mode) and bool(select.select([0], [], [], 0)[0]) and _waiting(0) > 0
+    except (OSError, ValueError):  # there is none
+        return False
+
+
+def _waiting(descriptor: int) -> int:
+    import fcntl
+    import termios
+
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def ended(status: int) -> str:

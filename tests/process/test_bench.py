@@ -99,6 +99,8 @@ def test_each_run_has_the_same_input(tmp_path: Path) -> None:
         assert told(file, "second") in ("under", "over", "noisy")
     reader, writer = os.pipe()  # which no code closes
     assert told(reader, "") in ("under", "over", "noisy")
+    os.write(writer, b"first\n")
+    assert "each run has an empty input. Give a file" in told(reader, "")
     os.close(reader)
     os.close(writer)
 
