@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._system.platform import HAS_PTY
+from .._text.formatting import format_duration
 from .intervals import Interval, interval
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ IMPORT_ROUNDS, CHILD_SECONDS = 3, 30.0
 LEAST_PAIRS, MOST_PAIRS = 6, 20
 """Pairs of runs of a job: the fewest whose interval excludes any value, and the most."""
 
+LONG_SECONDS = 60.0
+"""Seconds that somebody waits for a verdict without having been told how long it takes."""
 SHORT_SECONDS = 5.0
 """Seconds below which a job measures the start of progress rather than its running cost."""
 
@@ -246,9 +249,19 @@ def verdict(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def paired(
-    command: Sequence[str], seconds: float, say: Callable[[str], object] = lambda _: None
+    command: Sequence[str],
+    seconds: float,
+    say: Callable[[str], object] = lambda _: None,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[tuple[Run, Run]], int]:
-    """Run `command` in pairs, with and without progress, for about `seconds` seconds.
+    """Run `command` in pairs, with and without progress, for about `seconds` seconds, and six pairs at least.
+
+    Args:
+        command: The command.
+        seconds: Seconds after which no pair begins once there are six.
+        say: Is told which pair runs.
+        warn: Is told, after the first run, where six pairs take much longer than `seconds`, and where something waits on standard
+            input that no run is given. Ctrl-C ends the pairs then or at any time.
 
     Every other pair begins with the run without progress. A first run, which warms caches, does not count. If standard
     input is a file, each run reads it from the present position. Otherwise the input of each run is empty, because the
@@ -259,6 +272,7 @@ def paired(
 
     Raises:
         OSError: the command cannot be started.
+        KeyboardInterrupt: before the first pair was whole.
     """
     shown = {name: value for name, value in os.environ.items() if name != "PROGRESSKIT_DISABLE"}
     silent = {**shown, "PROGRESSKIT_DISABLE": "1"}
@@ -271,10 +285,23 @@ def paired(
     first = run(silent)
     if first.status:
         return [], first.status
+    if _pipe_has_input():
+        warn("what comes through a pipe can be read once, so that each run has an empty input. Give a file: < FILE.")
+    whole = 2 * LEAST_PAIRS * first.wall
+    if whole > 2 * max(seconds, LONG_SECONDS):
+        warn(
+            f"the command takes {format_duration(first.wall)}, and {LEAST_PAIRS} pairs of runs {format_duration(whole)}. "
+            "Ctrl-C ends this with what has been measured; a shorter job tells as much, from some ten seconds on."
+        )
     pairs: list[tuple[Run, Run]] = []
     while len(pairs) < LEAST_PAIRS or (len(pairs) < MOST_PAIRS and time.monotonic() - began < seconds):
         say(f"pair {len(pairs) + 1} ...")
-        two = [run(silent if silently else shown) for silently in (len(pairs) % 2, 1 - len(pairs) % 2)]
+        try:
+            two = [run(silent if silently else shown) for silently in (len(pairs) % 2, 1 - len(pairs) % 2)]
+        except KeyboardInterrupt:
+            if not pairs:
+                raise
+            return pairs, 0
         for each in two:
             if each.status:
                 return pairs, each.status
@@ -298,6 +325,21 @@ def standard_input() -> Iterator[int]:
         return
     with open(os.devnull, "rb") as nothing:
         yield nothing.fileno()
+
+
+def _pipe_has_input() -> bool:
+    """Whether standard input is a pipe in which something waits."""
+    try:
+        return stat.S_ISFIFO(os.fstat(0).st_mode) and bool(select.select([0], [], [], 0)[0]) and _waiting(0) > 0
+    except (OSError, ValueError):  # there is none
+        return False
+
+
+def _waiting(descriptor: int) -> int:
+    import fcntl
+    import termios
+
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def ended(status: int) -> str:
@@ -331,12 +373,20 @@ def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
     else:
         word = "noisy"
     low, middle, high = (100 * (value - 1) for value in cpu)
+    if len(pairs) < LEAST_PAIRS:  # the interval of so few may miss the true value
+        word = "noisy"
     head = {"under": "Under 1 %", "over": "Not under 1 %", "noisy": "Too noisy to say"}[word]
+    if len(pairs) < LEAST_PAIRS:
+        head = "Too few pairs to say"
     sentence = (
         f"{head}: progress adds {middle:.2f} % of processor time ({low:.2f} to {high:.2f} %) and "
-        f"{100 * (wall.middle - 1):.2f} % of time on the wall, in {len(pairs)} pairs."
+        f"{100 * (wall.middle - 1):.2f} % of time on the wall, in {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}."
     )
     seconds = interval([silent.wall for _, silent in pairs]).middle
+    core = interval([(shown.cpu - silent.cpu) / max(shown.wall, 1e-9) for shown, silent in pairs]).middle
+    processor = interval([silent.cpu for _, silent in pairs]).middle
+    if word != "under" and processor < 0.5 * seconds:
+        sentence += f" The command mostly waits: progress takes {100 * core:.2f} % of a core."
     if word != "under" and seconds < SHORT_SECONDS:
         sentence += (
             f" The command takes {seconds:.1f} s, in which import and start weigh most: a longer one tells more."
@@ -346,7 +396,8 @@ def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
         "pairs": len(pairs),
         "processor_ratio": cpu._asdict(),
         "wall_ratio": wall._asdict(),
-        "processor_seconds": interval([silent.cpu for _, silent in pairs]).middle,
+        "core_share": core,
+        "processor_seconds": processor,
         "wall_seconds": seconds,
     }, sentence
 
@@ -366,7 +417,7 @@ def bench(command: Sequence[str], *, as_json: bool = False, seconds: float = 60.
             print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
 
     if command:
-        pairs, status = paired(command, seconds, say)
+        pairs, status = paired(command, seconds, say, lambda text: print(f"progresskit bench: {text}", file=sys.stderr))
         say("")
         if status:
             print(f"progresskit bench: the command {ended(status)}: nothing was compared.", file=sys.stderr)

@@ -77,7 +77,7 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
     if options.command == "replay":
         return _replay(command, options, handle_interrupts)
     if options.command == "bench":
-        return _bench(command, options)
+        return _bench(command, options, handle_interrupts)
     if options.command == "serve":
         return _serve(command, options, handle_interrupts)
     if options.command == "renderers":
@@ -132,16 +132,20 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         return leave(-signal.SIGINT)
 
 
-def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+def _bench(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]
+) -> int:
     from .bench import bench
+    from .run import leave
 
     command = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
     try:
+        handle_interrupts()
         return bench(command, as_json=options.json, seconds=options.seconds)
     except OSError as error:
         parser.error(f"{command[0] if command else sys.executable!r:.200} cannot be started: {error.strerror}.")
     except KeyboardInterrupt:
-        return 130
+        return leave(-signal.SIGINT)
 
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -98,8 +99,42 @@ def test_each_run_has_the_same_input(tmp_path: Path) -> None:
         assert verdict(file, "second") in ("under", "over", "noisy")
     reader, writer = os.pipe()  # which no code closes
     assert verdict(reader, "") in ("under", "over", "noisy")
+    os.write(writer, b"first\n")
+    assert "each run has an empty input. Give a file" in verdict(reader, "")
     os.close(reader)
     os.close(writer)
+
+
+def test_waiting_command() -> None:
+    """Of a command that waits most of its time progress may take more than 1 % of its processor time, and little of a core."""
+    figures, sentence = judged([(Run(10.0, 0.08, 0), Run(10.0, 0.05, 0))] * 6)
+    assert sentence.startswith("Not under 1 %: progress adds 60.00 % of processor time")
+    assert sentence.endswith("The command mostly waits: progress takes 0.30 % of a core.")
+    assert round(figures["core_share"], 4) == 0.003
+
+
+def run_of(seconds: float) -> Callable[..., Run]:
+    """Return what takes the place of a run: one that takes so many seconds, and whose fourth is interrupted."""
+    runs: list[Run] = []
+
+    def run(*_: object, **__: object) -> Run:
+        if len(runs) == 4:
+            raise KeyboardInterrupt
+        runs.append(Run(seconds, seconds, 0))
+        return runs[-1]
+
+    return run
+
+
+@needs_pty
+def test_long_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a command of minutes will take is said before its first pair, and Ctrl-C tells what there is."""
+    monkeypatch.setattr(bench, "on_a_terminal", run_of(300.0))
+    assert main(["bench", "--", "anything"]) == 0
+    told = capsys.readouterr()
+    assert "the command takes 5:00, and 6 pairs of runs 1:00:00. Ctrl-C" in told.err
+    assert told.out.startswith("Too few pairs to say: progress adds 0.00 %")
+    assert told.out.endswith("in 1 pair.\n")
 
 
 @needs_pty
