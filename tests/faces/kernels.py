@@ -146,18 +146,19 @@ def notebook() -> Iterator[Notebook]:
     """Start a kernel that has imported what the cells use. What its process writes itself, in the terminal or the log of whoever has
     started it, is the notebook's `log`."""
     # Below pytest, by this variable, a kernel does not take what is written to its descriptors.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PROGRESSKIT_", "PYTEST_CURRENT_"))}
-    log = tempfile.TemporaryFile("a+")
-    manager, client = start_new_kernel(kernel_name="python3", env=environ, stdout=log, stderr=log)
-    try:
-        notebook = Notebook(manager, client)
-        notebook.log = log
-        notebook.run(
-            "import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track\n"
-            "def drawn(): pk.current_tracker().refresh()"
-        )
-        yield notebook
-    finally:
-        client.stop_channels()
-        log.close()
-        manager.shutdown_kernel(now=True)
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PROGRESSKIT_", "PYTEST_CURRENT_"))
+    }
+    with tempfile.TemporaryFile("a+") as log:
+        manager, client = start_new_kernel(kernel_name="python3", env=environ, stdout=log, stderr=log)
+        try:
+            notebook = Notebook(manager, client)
+            notebook.log = log
+            notebook.run(
+                "import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track\n"
+                "def drawn(): pk.current_tracker().refresh()"
+            )
+            yield notebook
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)

@@ -61,7 +61,9 @@ def test_words(nb: Notebook) -> None:
 
 def test_log(nb: Notebook) -> None:
     """Nothing of rows and lines goes round the notebook, to the standard error that the kernel's process has itself."""
-    nb.run("t = ProgressTracker(); task = t.add_task('In the cell', total=3); t.print('kept line'); drawn(); task.fail('for this')")
+    nb.run(
+        "t = ProgressTracker(); task = t.add_task('In the cell', total=3); t.print('kept line'); drawn(); task.fail('for this')"
+    )
     nb.run("import os, sys; os.write(sys.stderr.fileno(), b'round it')")
     assert nb.log is not None
     nb.log.seek(0)
