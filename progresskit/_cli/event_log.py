@@ -80,7 +80,7 @@ class Run:
         prints: Printed lines with their times, which may be None.
         printed: The number of all printed lines.
         frames: The number of frames.
-        first: The time of the first frame, on the run's clock; None if there was none.
+        began: When the first of its tasks began, or its first frame was made, in seconds on its clock.
         last: The time of the last frame.
     """
 
@@ -90,13 +90,13 @@ class Run:
         self.prints: list[tuple[float | None, str]] = []
         self.printed = 0
         self.frames = 0
-        self.first: float | None = None
+        self.began = 0.0
         self.last = 0.0
 
     def note(self, frame: Frame) -> None:
         """Add the tasks of `frame`."""
         self.frames += 1
-        self.first = frame.time if self.first is None else min(self.first, frame.time)
+        began = frame.time
         self.last = max(self.last, frame.time)
         for view in (*frame.tasks, *frame.ended):
             activity = self.tasks.get(view.id)
@@ -104,12 +104,8 @@ class Run:
                 activity = self.tasks[view.id] = Activity(view)
             if not activity.has_ended:
                 activity.note(view, frame.time)
-
-    @property
-    def began(self) -> float:
-        """When the first of its tasks began, or its first frame was made, in seconds on its clock."""
-        starts = [activity.start for activity in self.tasks.values() if activity.start is not None]
-        return min([*starts, self.last if self.first is None else self.first])
+                began = began if activity.start is None else min(began, activity.start)
+        self.began = began if self.frames == 1 else min(self.began, began)
 
     @property
     def seconds(self) -> float:

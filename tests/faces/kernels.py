@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from jupyter_client.manager import start_new_kernel
 
@@ -59,6 +60,7 @@ class Notebook:
         self.lost: list[str] = []  # updates of unknown displays
         self.widgets: dict[str, dict[str, Any]] = {}  # the state of each widget of ipywidgets
         self.captured: dict[str, Cell] = {}  # what each `Output` widget shows
+        self.log: TextIO | None = None
         self._displays: dict[str, tuple[Cell, int]] = {}
 
     def send(self, code: str) -> Cell:
@@ -141,16 +143,22 @@ class Notebook:
 
 @contextmanager
 def notebook() -> Iterator[Notebook]:
-    """Start a kernel that has imported what the cells use."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
-    manager, client = start_new_kernel(kernel_name="python3", env=environ)
-    try:
-        notebook = Notebook(manager, client)
-        notebook.run(
-            "import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track\n"
-            "def drawn(): pk.current_tracker().refresh()"
-        )
-        yield notebook
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    """Start a kernel that has imported what the cells use. What its process writes itself, in the terminal or the log of whoever has
+    started it, is the notebook's `log`."""
+    # Below pytest, by this variable, a kernel does not take what is written to its descriptors.
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PROGRESSKIT_", "PYTEST_CURRENT_"))
+    }
+    with tempfile.TemporaryFile("a+") as log:
+        manager, client = start_new_kernel(kernel_name="python3", env=environ, stdout=log, stderr=log)
+        try:
+            notebook = Notebook(manager, client)
+            notebook.log = log
+            notebook.run(
+                "import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track\n"
+                "def drawn(): pk.current_tracker().refresh()"
+            )
+            yield notebook
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)

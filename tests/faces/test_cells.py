@@ -59,6 +59,18 @@ def test_words(nb: Notebook) -> None:
     assert "3/3" in first.rows[0], "a task stays in the cell that has added it"
 
 
+def test_log(nb: Notebook) -> None:
+    """Nothing of rows and lines goes round the notebook, to the standard error that the kernel's process has itself."""
+    nb.run(
+        "t = ProgressTracker(); task = t.add_task('In the cell', total=3); t.print('kept line'); drawn(); task.fail('for this')"
+    )
+    nb.run("import os, sys; os.write(sys.stderr.fileno(), b'round it')")
+    assert nb.log is not None
+    nb.log.seek(0)
+    written = nb.log.read()
+    assert written.endswith("round it") and "In the cell" not in written and "kept line" not in written, written
+
+
 def test_order(nb: Notebook) -> None:
     """Lines come where they were printed among the job's own, whole, in the cell that prints them; an open tracker of another cell
     takes none of them."""

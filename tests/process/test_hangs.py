@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from progresskit.renderers.base import Renderer, Terminal
 
 
+HUNG = 0.5
+"""Seconds that one call may take here: more than any call takes that does not hang, on a machine with much else to do."""
+
+
 class Hanging(RecordingRenderer):
     """Hangs in one of its calls until it is released, and then writes too late."""
 
@@ -58,7 +62,7 @@ def count(terminal: EmulatedTerminal, words: str) -> int:
 def test_hanging_renderer_loses_no_line(verb: str) -> None:
     """A renderer that hangs is given up and no line is lost."""
     renderer, terminal = Hanging(verb), EmulatedTerminal()
-    ticker = ThreadTicker(hung=0.1)
+    ticker = ThreadTicker(hung=HUNG)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
         tracker.print("before")
         task = tracker.add_task("beta", total=1000)
@@ -79,7 +83,7 @@ def test_hanging_renderer_loses_no_line(verb: str) -> None:
 
 def test_hung_last_frame_is_reported_by_the_successor() -> None:
     """A task whose last frame hung is reported by the successor."""
-    renderer, terminal, ticker = Hanging("render", after=1), EmulatedTerminal(), ThreadTicker(hung=0.1)
+    renderer, terminal, ticker = Hanging("render", after=1), EmulatedTerminal(), ThreadTicker(hung=HUNG)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
         task = tracker.add_task("alpha")
         until(lambda: renderer.frames)
@@ -102,7 +106,7 @@ def test_renderer_that_hangs_when_made() -> None:
             super().__init__()
 
     terminal = EmulatedTerminal()
-    with ProgressTracker(Never, terminal=terminal, interval=0.01, ticker=ThreadTicker(hung=0.1)) as tracker:
+    with ProgressTracker(Never, terminal=terminal, interval=0.01, ticker=ThreadTicker(hung=HUNG)) as tracker:
         tracker.print("words")
         tracker.add_task("alpha")
         until(lambda: count(terminal, "the Never renderer does not answer"))
@@ -152,7 +156,7 @@ class Stuck:
 
 def test_hanging_stream_without_a_descriptor() -> None:
     """A stream without a descriptor that hangs is given up."""
-    stream, ticker = Stuck(), ThreadTicker(hung=0.1)
+    stream, ticker = Stuck(), ThreadTicker(hung=HUNG)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         with ProgressTracker("plain", stream=cast("Any", stream), interval=0.01, ticker=ticker) as tracker:

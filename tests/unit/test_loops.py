@@ -214,7 +214,7 @@ def test_a_sum_moves_while_it_runs(bench: Bench) -> None:
     finally:
         done.set()
         thread.join()
-    assert len(set(seen)) > 3
+    assert len(set(seen)) > 2  # the beginning, the end, and something between
     assert seen == sorted(seen)
 
 
