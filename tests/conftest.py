@@ -2,8 +2,8 @@
 ignored, and a hang-up, also under `nohup`; what is imported is compiled once, not anew by each of the hundreds of programs that are
 started, also where PYTHONDONTWRITEBYTECODE is set; property tests have no deadline, which a busy
 machine would miss, and read the same examples in each run: PROGRESSKIT_RANDOM=1 looks for new ones, and
-twice as many. Nothing waits for ever: where pytest-timeout's one interruption does not end a test, or something keeps the
-interpreter from ending, this process ends with the stacks of its threads, and processes that tests have left are ended and named."""
+twice as many. Processes that tests have left are ended and named, and where something keeps the interpreter from
+ending, it ends with the stacks of its threads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-AFTER_TIMEOUT = 60.0
-"""Seconds for a test to end after pytest-timeout has interrupted it, which it does once, and not after a failure."""
 END = 120.0
 """Seconds for the interpreter to end after the last test: coverage's report, and the exit functions of libraries."""
 
@@ -76,54 +73,13 @@ def nothing_old_to_collect() -> Iterator[None]:
     yield
 
 
-class Watchdog:
-    """Ends this process, and says where its threads stand.
-
-    Its thread is none of Python's, and a forked process lacks it: there, the interpreter's end would wait for it.
-    """
-
-    def __init__(self) -> None:
-        self.stderr = os.dup(2)
-        self._ends: float | None = None
-        os.register_at_fork(before=faulthandler.cancel_dump_traceback_later, after_in_parent=self._watch)
-
-    def start(self, seconds: float) -> None:
-        """End this process after so many seconds, unless it is stopped."""
-        self._ends = time.monotonic() + seconds
-        self._watch()
-
-    def stop(self) -> None:
-        self._ends = None
-        faulthandler.cancel_dump_traceback_later()
-
-    def _watch(self) -> None:
-        if self._ends is not None:
-            faulthandler.dump_traceback_later(max(self._ends - time.monotonic(), 0.1), exit=True, file=self.stderr)
-
-
-watchdog = Watchdog()
 left_by: dict[int | None, str] = {}
 
 
-def pytest_configure() -> None:
-    """Take the standard error of pytest itself: that of the tests is captured."""
-    os.dup2(2, watchdog.stderr, inheritable=False)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """End a test that survives its timeout."""
-    config = item.config
-    if config.pluginmanager.hasplugin("timeout") and not config.getoption("usepdb"):
-        marker = item.get_closest_marker("timeout")
-        seconds = marker.args[0] if marker else config.getoption("timeout") or config.getini("timeout")
-        watchdog.start(float(seconds) + AFTER_TIMEOUT)
-    try:
-        return (yield)
-    finally:
-        watchdog.stop()
-        for child in multiprocessing.active_children():
-            left_by.setdefault(child.pid, item.nodeid)
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """Note which test has left a process running."""
+    for child in multiprocessing.active_children():
+        left_by.setdefault(child.pid, nodeid)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -132,7 +88,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for child in multiprocessing.active_children():
         if not child.daemon:
             child.kill()
-            os.write(watchdog.stderr, f"\n{child.name} was still running, left by {left_by.get(child.pid)}\n".encode())
+            print(f"\n{child.name} was still running, left by {left_by.get(child.pid)}", file=sys.stderr)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -140,4 +96,4 @@ def pytest_unconfigure() -> None:
     """Make all objects visible to the collector at exit: duckdb reports the others as leaked. See to it that the exit ends."""
     gc.unfreeze()
     if "MUTANT_UNDER_TEST" not in os.environ:  # mutmut runs pytest many times in a process that lives on
-        watchdog.start(END)
+        faulthandler.dump_traceback_later(END, exit=True)
