@@ -133,7 +133,11 @@ def raise_within() -> None:
 def test_other_ends(here: Here) -> None:
     """A loop that is left early is a cancelled task, and one that fails has its line with the reason."""
     here.run(leave)
-    assert (brief(), ends()) == ([], (0, 0, 1))
+    assert brief() == []
+    assert (ends(), here.endings) in (
+        ((0, 0, 1), []),
+        ((0, 0, 0), [("left", "cancelled")]),
+    )  # a frame may have shown it
     here.run(raise_within)
     assert brief() == []
     assert ("broken", "ValueError: bad row") in here.endings
