@@ -23,7 +23,7 @@ from .._tracking.core import TrackerCore
 from .._tracking.joining import current_tracker, shared_tracker
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
-from .._tracking.tracker import ProgressTracker, entered
+from .._tracking.tracker import ProgressTracker, entered, silent_tracker
 from ..renderers.destinations import draws_rows, hub_client
 from . import _brief_ends
 from ._numbers import numbers_for
@@ -519,13 +519,21 @@ def _share(address: str, number: int, task: Task) -> None:
 def reduce(task: Task) -> tuple[Any, ...]:
     """Return the function and arguments that make `task` in the process that unpickles it."""
     forked_child.settle()
+    unit, color, *_ = task._kind
     origin = _numbers.get(id(task))
     if origin is None:
-        host = _hosting()
+        try:
+            host = _hosting()
+        except (OSError, RuntimeError):  # no descriptors or threads left
+            return _uncounted, (task.description, task.total, unit, color)
         host.hand_out(task)
         origin = host.address, task.id
-    unit, color, *_ = task._kind
     return handle, (*origin, task.description, task.total, unit, color)
+
+
+def _uncounted(description: str, total: Count | None, unit: str, color: str | None) -> Task:
+    """Return a task that is not shown, in place of one of a process whose hub could not start."""
+    return silent_tracker().add_task(description, total, unit=unit, color=color)
 
 
 def handle(address: str, number: int, description: str, total: Count | None, unit: str, color: str | None) -> Task:

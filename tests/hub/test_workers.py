@@ -342,3 +342,23 @@ def test_half_imported_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         each.join(60)
     assert found == [True]
     del sys.modules["half_imported_module"]
+
+
+def test_handed_on_without_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task can be sent to a worker where no hub can start: the job goes on, and the task is not counted."""
+
+    def refuse() -> None:
+        raise OSError("no descriptor left")
+
+    monkeypatch.setattr(workers, "_hosting", refuse)
+    with ProgressTracker("none") as tracker:
+        task = tracker.add_task("rows", total=10, unit="row")
+        there = pickle.loads(pickle.dumps(task))
+        there.advance(3)
+        assert (there.description, there.completed, there.total, there.unit, task.completed) == (
+            "rows",
+            3,
+            10,
+            "row",
+            0,
+        )
