@@ -77,7 +77,9 @@ class Relay:
             self.foreground = Foreground(terminal, master, slave)
             self.forwarder = Forwarder(self.captures, self._spool, terminal, lambda: self.foreground.program_runs)
             RELAYED[file_key(slave, relayed=False)] = originals[descriptors[0]]
-            self._thread = RelayThread(self, news, master)
+            woken, wakes = map(keep, os.pipe())
+            os.set_blocking(wakes, False)
+            self._thread = RelayThread(self, news, master, woken, wakes)
         except BaseException:
             self._close_descriptors()
             raise
@@ -162,7 +164,10 @@ class Relay:
             return False
         if notify:  # otherwise a frame is being made, which would put back the rows that go
             self.check_foreground()
+        before = self.forwarder.received
         whole, receivers = self.forwarder.forward()
+        if self.forwarder.received != before and self.forwarder.has_unfinished_line:
+            self._thread.wake()  # it may be a question, and the keeper does not ring for what this thread has moved
         if notify:
             for capture in receivers:
                 capture.announce()
@@ -242,6 +247,7 @@ class RelayThread:
         relay: Whose words.
         news: The descriptor at which the keeper rings.
         master: The relay's end of the pseudo-terminal.
+        woken, wakes: The ends of a pipe by which other threads wake this one.
 
     Attributes:
         is_closing: Whether the process ends; set by the relay.
@@ -250,12 +256,21 @@ class RelayThread:
         RuntimeError: no thread can be started.
     """
 
-    def __init__(self, relay: Relay, news: int, master: int) -> None:
+    def __init__(self, relay: Relay, news: int, master: int, woken: int, wakes: int) -> None:
         self.is_closing = False
         self._relay = relay
         self._news = news
         self._master = master
+        self._woken = woken
+        self._wakes = wakes
         self._thread: Thread | None = start(self._run, "progresskit relay")
+
+    def wake(self) -> None:
+        """Have the thread look at the line that has not ended."""
+        try:
+            os.write(self._wakes, b"\n")
+        except OSError:  # it has been woken often enough, or is closed
+            pass
 
     def join(self, seconds: float) -> bool:
         """Wait for the end of the thread, and return whether it has ended."""
@@ -268,6 +283,7 @@ class RelayThread:
         block_signals()
         poll = native("select", "poll")()
         poll.register(self._news, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
         try:
             while not self.is_closing:
                 rang = self._wait(poll)
@@ -275,10 +291,10 @@ class RelayThread:
                     continue
                 if not rang:
                     self._relay.show_question()
-                    if self._relay.foreground.is_given:
+                    if self._relay.foreground.is_given or self._relay.forwarder.has_question:  # it could not be shown
                         continue
                     poll.poll(None)
-                if not os.read(self._news, PIECE):
+                if not self._hear(poll):
                     break
                 while not self._drain() and not self.is_closing:
                     native("time", "sleep")(LOCK_SECONDS / 5)
@@ -286,6 +302,13 @@ class RelayThread:
             pass
         if not self.is_closing:  # the keeper has been killed, or has never begun
             self._run_without_keeper()
+
+    def _hear(self, poll: Any) -> bool:
+        """Take what has rung, and return whether the keeper still runs."""
+        ready = [descriptor for descriptor, _ in poll.poll(0)]
+        if self._woken in ready:
+            os.read(self._woken, PIECE)
+        return self._news not in ready or bool(os.read(self._news, PIECE))
 
     def _wait(self, news: Any) -> bool:
         """Wait for words, or until the terminal or a line that has not ended is to be checked; return whether words have come."""
@@ -297,10 +320,11 @@ class RelayThread:
         poll = native("select", "poll")()
         poll.register(foreground.keys, select.POLLIN)
         poll.register(self._news, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
         ready = [descriptor for descriptor, _ in poll.poll(POLL_SECONDS * 1000)]
         if foreground.keys in ready:
             foreground.move_keys()
-        return self._news in ready
+        return self._news in ready or self._woken in ready
 
     def _run_without_keeper(self) -> None:
         poll = native("select", "poll")()

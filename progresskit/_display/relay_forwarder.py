@@ -56,6 +56,11 @@ class Forwarder:
         return self.handed < self._spool.position or not self._lines.is_bare
 
     @property
+    def received(self) -> int:
+        """Bytes of the file that have been read so far."""
+        return self._spool.position
+
+    @property
     def has_question(self) -> bool:
         """Whether the line that has not ended looks like a question."""
         return self._lines.is_question

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import struct
+import sys
 import termios
 import threading
+from pathlib import Path
 
 import pytest
 from inpty import Program
@@ -185,6 +188,47 @@ def test_questions_and_sizes() -> None:
         assert text.count(words) == 1, (words, text)
 
 
+ALONE = (
+    HEAD
+    + """
+with ProgressTracker(capture="descriptors") as tracker:
+    tracker.add_task("Files", total=2); rows_stand()
+    os.system("echo before")
+    input("ready? ")
+    rows_stand()
+    os.system("printf 'go on? '; read x; echo got $x")
+"""
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the keeper is found in /proc")
+def test_question_that_a_frame_moves() -> None:
+    """A program's question is shown where frames move its words before the keeper does, which then does not ring."""
+    program = Program(ALONE)
+    program.until("ready? ")
+    processes = [path for path in Path("/proc").iterdir() if path.name.isdigit()]
+    keepers = [int(path.name) for path in processes if is_keeper(path, program.pid)]
+    assert len(keepers) == 1
+    os.kill(keepers[0], signal.SIGSTOP)
+    try:
+        os.write(program.fd, b"\n")
+        program.until("go on? ")
+    finally:
+        os.kill(keepers[0], signal.SIGCONT)
+    os.write(program.fd, b"yes\n")
+    assert program.end() == 0
+    assert "\n".join(program.everything).count("got yes") == 1
+
+
+def is_keeper(path: Path, job: int) -> bool:
+    """Return whether a process, a folder of /proc, is the keeper of `job`'s relay: its last argument is the job's group."""
+    try:
+        command = (path / "cmdline").read_bytes().split(b"\0")
+        return command[1:4] == [b"-I", b"-S", b"-c"] and command[-2] == b"%d" % os.getpgid(job)
+    except OSError:  # it has ended
+        return False
+
+
 LOCKED = (
     HEAD
     + """
@@ -250,6 +294,7 @@ def test_forked_children() -> None:
 REFUSED = (
     """
 import threading
+from pathlib import Path
 begin = threading.Thread.start
 def refuse(self): raise RuntimeError("can't start new thread")
 threading.Thread.start = refuse
