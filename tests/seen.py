@@ -1,4 +1,4 @@
-"""What tests have jobs wait for, wherever these run: importable there."""
+"""Conditions for which jobs of tests wait; importable wherever these run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BOUND = 60.0
 
 
 def until_exists(gate: Path) -> None:
-    """Wait until the file is there, or for as long as a busy machine may take: whoever should make it may have failed."""
+    """Wait until the file exists, or for as long as a busy machine may take, because the process that makes it may have failed."""
     end = time.monotonic() + BOUND
     while not gate.exists() and time.monotonic() < end:
         time.sleep(0.01)

@@ -15,7 +15,7 @@ BOUND = 90.0
 
 
 class Telling(RecordingRenderer):
-    """Says when there is something new.
+    """A renderer that notifies a waiting test.
 
     Attributes:
         records_ends: Whether frames have in `unseen` what ended between two of them.
@@ -38,7 +38,7 @@ class Shown:
         self.renderer = Telling()
 
     def until(self, true: Callable[[], Any]) -> Any:
-        """Wait until `true` is; it is asked after each frame, and now and then."""
+        """Wait until `true()` is; it is called after each frame, and at intervals."""
         end = time.monotonic() + BOUND
         while True:
             self.renderer.news.clear()

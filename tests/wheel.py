@@ -1,4 +1,4 @@
-"""Run by CI in an environment that holds the built core and nothing else: it must be whole."""
+"""Run by CI in an environment with only the built core, which must be complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Libraries that a test needs: without them it is skipped, with a word.
+"""The libraries that a test needs: without them it is skipped, with a reason.
 
 `.ci/clients` has them all, and says so by `PROGRESSKIT_CLIENTS=required`: there the test fails.
 """

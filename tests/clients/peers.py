@@ -1,4 +1,4 @@
-"""What clients talk to, on loopback: servers of FTP and SFTP, and emulators of S3, Azure and Google Cloud Storage."""
+"""The servers of the clients' tests, on loopback: FTP and SFTP, and emulators of S3, Azure and Google Cloud Storage."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def sftp(folder: Path) -> Iterator[Any]:
     paramiko = need("paramiko")
 
     class Anybody(paramiko.ServerInterface):  # type: ignore[misc,name-defined,unused-ignore]  # without the library there is no type
-        """Lets anybody in who comes over loopback."""
+        """Accepts any login over loopback."""
 
         def check_auth_none(self, username: str) -> int:
             return int(paramiko.AUTH_SUCCESSFUL)

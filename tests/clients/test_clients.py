@@ -1,4 +1,4 @@
-"""Each client with its library, run for real; skipped, with a word, where that is not installed."""
+"""Each client with its real library; skipped, with a reason, if that is not installed."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_lightgbm(tracked: Any) -> None:
 
 
 def test_lightgbm_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A callback whose arguments are refused says so, and nothing besides when it goes."""
+    """A callback whose arguments are refused says so, and nothing more when it is deleted."""
     from progresskit.clients.lightgbm import ProgressCallback
 
     unraisable: list[Any] = []
@@ -494,7 +494,7 @@ def test_rich(tracked: Any) -> None:
 
 
 def test_rich_strangers(tracked: Any, tmp_path: Path) -> None:
-    """Programs that were written for rich, patched after they have imported it: subclasses, files, threads, rows that come and go.
+    """Programs for rich that are patched after they have imported it: subclasses, files, threads, rows that come and go.
 
     Bars within another picture, or on another stream, are drawn by rich.
     """
@@ -555,7 +555,7 @@ def test_rich_strangers(tracked: Any, tmp_path: Path) -> None:
 
 
 def test_click(tracked: Any) -> None:
-    """click: `progressbar` draws here after `patch`: loops, counts by hand, errors."""
+    """click: after `patch`, `progressbar` is drawn by progresskit: loops, counts by hand, errors."""
     click = need("click")
     from progresskit.clients.click import patch, unpatch
 
@@ -576,7 +576,7 @@ def test_click(tracked: Any) -> None:
 
 
 def test_click_strangers(tracked: Any) -> None:
-    """Programs that were written for click: labels that change, steps that are held back, hidden bars, `next`, and click's runner."""
+    """Programs for click: changing labels, delayed steps, hidden bars, `next`, and click's runner."""
     click = need("click")
     from click import progressbar as early  # imported before the patch
     from click.testing import CliRunner  # type: ignore[import-not-found,unused-ignore]

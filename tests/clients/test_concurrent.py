@@ -17,7 +17,7 @@ FORK = multiprocessing.get_context("fork")
 
 
 def test_map_threads(tracked: Any) -> None:
-    """Results come in the order of the arguments, whichever call is done first; the shortest iterable decides."""
+    """Results are in the order of the arguments, whichever call ends first; the shortest iterable decides their number."""
     later = threading.Event()
 
     def call(number: int, text: str) -> str:

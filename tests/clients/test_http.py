@@ -17,7 +17,7 @@ PATHS = {"/plain.bin": len(BODY), "/gzip.bin": len(PACKED), "/chunked.bin": None
 
 
 def check(tracked: Any, path: str, data: bytes, *, decoded: bool = True, total: Any = ...) -> None:
-    """Check that the whole body came, and that the task ended at its bytes on the wire where there is a length."""
+    """Check that the whole body arrived, and that the task ended at its bytes on the wire if there is a length."""
     assert data == (BODY if decoded or "gzip" not in path else PACKED)
     length = PATHS[path] if total is ... else total
     description, done, known, state = tracked.ended()[-1]
@@ -107,7 +107,7 @@ def test_urllib(tracked: Any, served: Any, path: str) -> None:
 
 
 def test_ended_early(tracked: Any, served: Any) -> None:
-    """A body that is cut is no finished one, and a loop that is left is no failed one; errors are the library's own."""
+    """A truncated body is not finished, and a loop that is left has not failed; errors are the library's own."""
     response = wrap_response(urllib.request.urlopen(f"{served.url}/cut.bin"))
     data = b""
     while piece := response.read(50_000):

@@ -133,7 +133,7 @@ print(snapshot_download("org/model", max_workers=2))
 @pytest.mark.slow  # imports a large library
 @pytest.mark.parametrize("way", ["--tqdm", "patch"])
 def test_huggingface_hub(way: str, hub: str, tmp_path: Path) -> None:
-    """A snapshot of several files, one of whose bodies is cut and asked for again: files and bytes are exact."""
+    """A snapshot of several files, one of which is truncated and requested again: files and bytes are exact."""
     need_installed("huggingface_hub")
     variables = {
         "HF_ENDPOINT": hub,

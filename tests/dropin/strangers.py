@@ -1,4 +1,4 @@
-"""Programs in the ways that people write for tqdm, and what each says and shows: `python strangers.py WAY MODE` tells it as JSON.
+"""Programs as people write them for tqdm: `python strangers.py WAY MODE` prints the output and the rows of each as JSON.
 
 WAY is `tqdm`, `install` or `patch`; MODE is `pipes` or `terminal`. Each runs in a fork of this process, which imports but once.
 """

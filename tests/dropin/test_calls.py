@@ -92,7 +92,7 @@ def outcome(call: Any, *arguments: Any) -> Any:
 
 
 def ran(cls: Any, program: Any) -> list[Any]:
-    """Run `program` with the class `cls`; return each call's result, what the bars are after it, and all that is written."""
+    """Run `program` with the class `cls`; return each call's result, the bars' state after it, and the written text."""
     made, calls = copy.deepcopy(program)
     file, clock = io.StringIO(), ManualClock()
     cls.monitor_interval = 0
@@ -133,7 +133,7 @@ def ran(cls: Any, program: Any) -> list[Any]:
 @example(([("text", {}), ("text", {"position": 2, "nrows": 2})], [(0, "close", 1, 0)]))
 @settings(max_examples=60, deadline=None)
 def test_calls(way: str, program: Any) -> None:
-    """Whatever is called, results, kinds of errors, attributes and text are tqdm's."""
+    """For any calls, results, kinds of errors, attributes and text are tqdm's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an unknown colour, a count beyond the total
         expected = ran(theirs, program)

@@ -1,4 +1,4 @@
-"""Bars on streams of their own, which a thread tells when to look: they write what tqdm writes, and where it does."""
+"""Bars on their own streams, which a thread notifies when a line may be due: they write what tqdm writes, at the same steps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Hand:
         return True
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and tell who is due."""
+        """Move the clock, and notify what is due."""
         self.clock.advance(seconds)
         for each in [each for each, due in self.waiting.items() if due <= self.clock()]:
             del self.waiting[each]
@@ -83,7 +83,7 @@ OPTIONS: dict[str, Any] = {
 )  # from fast to slow and back
 @settings(max_examples=60, deadline=None)
 def test_loops(steps: list[tuple[int, float]], is_sized: bool, **options: Any) -> None:
-    """A loop writes the same as a loop of tqdm's, at the same items, whatever its pace."""
+    """A loop at any speed writes the same as tqdm's, at the same items."""
     options = {name: value for name, value in options.items() if value is not None}
 
     def written(cls: Any) -> tuple[str, int]:
@@ -100,7 +100,7 @@ def test_loops(steps: list[tuple[int, float]], is_sized: bool, **options: Any) -
 @given(steps=STEPS, amount=st.sampled_from([1, 3, 0.5, -1]), **OPTIONS)
 @settings(max_examples=60, deadline=None)
 def test_updates(steps: list[tuple[int, float]], amount: float, **options: Any) -> None:
-    """`update` writes what tqdm's writes, at the same calls, whatever their pace is."""
+    """`update` at any speed writes the same as tqdm's, at the same calls."""
 
     def written(cls: Any) -> tuple[str, float]:
         with by_hand() as hand:
@@ -158,7 +158,7 @@ def leave_by_source_in_c(bar: Any, after: int) -> None:
     ids=["break", "error", "close", "source", "source in C", "islice"],
 )  # fmt: skip
 def test_left(leave: Any, after: int) -> None:
-    """A loop that is left early has done as many items as with tqdm, and its bar is closed with that count."""
+    """A loop that is left early has counted as many items as with tqdm, and its bar is closed with that count."""
 
     def ended(cls: Any) -> tuple[Any, ...]:
         with by_hand() as hand:
@@ -189,7 +189,7 @@ def test_only_counts() -> None:
 
 
 def test_thread() -> None:
-    """The thread tells loops and bars when they are due, and holds none of them."""
+    """The thread notifies loops and bars when they are due, and keeps none of them alive."""
     file = io.StringIO()
     tqdm._instances.clear()
     for number in tqdm(range(1000), file=file, mininterval=0.01):
@@ -207,7 +207,7 @@ def test_thread() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_forked() -> None:
-    """A forked child has no thread: its bars look again by themselves."""
+    """A forked child has no thread: its bars read the clock by themselves again."""
     bar = tqdm(total=1000, file=io.StringIO(), mininterval=60)
     for _ in range(100):
         bar.update()
@@ -220,7 +220,7 @@ def test_forked() -> None:
 
 
 def test_no_thread() -> None:
-    """Where no thread can be had, each item and update looks."""
+    """If no thread can be started, each item and update reads the clock."""
     with mock.patch.object(_due, "_alarm", None), mock.patch.object(_due._Alarm, "start", side_effect=RuntimeError):
         file = io.StringIO()
         bar = tqdm(range(100), file=file, mininterval=60)
@@ -243,7 +243,7 @@ def passed(item: int) -> int:
     ids=["range", "list", "dict", "map"],
 )  # fmt: skip
 def test_threads_share_a_loop(make: Any, request: pytest.FixtureRequest) -> None:
-    """Each item goes to one of the threads, all are counted, and no thread has an error, however often they change."""
+    """Each item goes to one of the threads, all are counted, and no thread has an error, however often they switch."""
     request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
     sys.setswitchinterval(1e-6)
     for _ in range(5):

@@ -68,7 +68,7 @@ def test_command_line() -> None:
     ids=["plain", "json", "none"],
 )
 def test_one_switch(renderer: str, way: str, line: str) -> None:
-    """In CI one variable makes whole lines of a bar, or JSON; unset, tqdm's text is there; a stream of its own has it always."""
+    """In CI one variable turns a bar into whole lines or JSON; without it, and on a stream of its own, a bar is tqdm's text."""
     pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
     code = f"""
 import io, sys
@@ -122,7 +122,7 @@ print(tracker.entered, len(joining.shared_tracker().tasks))
 
 
 def test_chats() -> None:
-    """After `install`, what only the installed tqdm has is its own, over our classes."""
+    """After `install`, modules that only the installed tqdm has are its own, on progresskit's classes."""
     pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
     code = """
 import progresskit.tqdm as ours; ours.install()

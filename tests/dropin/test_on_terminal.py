@@ -150,7 +150,7 @@ print("the end")
 
 
 def test_looks() -> None:
-    """A factor multiplies what is shown, a width and characters give tqdm's own text, and a bar that was to wait is not shown."""
+    """A factor multiplies the shown numbers, a width and characters give tqdm's own text, and a delayed bar is not shown."""
     rows = screen_of(LOOKS)
     row_of = {row.replace(":", " ").split()[0 if row[0].isalpha() else 1]: row for row in rows}
     assert "640/640" in row_of["scaled"]

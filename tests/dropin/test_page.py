@@ -25,7 +25,7 @@ def named(heading: str) -> set[str]:
 
 
 def test_arguments() -> None:
-    """Each argument of tqdm's is one of ours, with the same default and in the same place, and the page says what becomes of it."""
+    """Each argument of tqdm's is one of progresskit's, with the same default and position, and the page describes it."""
     theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this environment")
     mine, peers = signature(ours.tqdm.__init__).parameters, signature(theirs.tqdm.__init__).parameters
     assert [(each.name, each.default) for each in mine.values()] == [
@@ -35,7 +35,7 @@ def test_arguments() -> None:
 
 
 def test_methods() -> None:
-    """Each public method and attribute of tqdm's is one of ours, with the same parameters, and the page says what becomes of it."""
+    """Each public method and attribute of tqdm's is one of progresskit's, with the same parameters, and the page describes it."""
     theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this environment")
     bars = ours.tqdm(total=3, file=io.StringIO()), theirs.tqdm(total=3, file=io.StringIO())
     mine, peers = ({name for name in (*dir(type(bar)), *vars(bar)) if not name.startswith("_")} for bar in bars)
@@ -52,7 +52,7 @@ def test_methods() -> None:
 
 
 def test_helpers() -> None:
-    """What tqdm's modules define besides is there under the same name: others import it, with an underscore or without."""
+    """The other names of tqdm's modules exist too, because programs import them, with an underscore or without."""
     for name in ("std", "utils"):
         theirs = pytest.importorskip(f"tqdm.{name}", reason="tqdm is not installed in this environment")
         defined = {each for each, value in vars(theirs).items() if getattr(value, "__module__", "") == theirs.__name__}
@@ -60,7 +60,7 @@ def test_helpers() -> None:
 
 
 def test_modules() -> None:
-    """Each public module of tqdm's is ours, or the page says that it is the installed one's."""
+    """Each public module of tqdm's is progresskit's, or the page says that it is the installed tqdm's."""
     theirs = pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
     modules = {each.name for each in pkgutil.walk_packages(theirs.__path__, "tqdm.") if "._" not in each.name}
     assert named("What becomes of each module") == {"tqdm", *modules}

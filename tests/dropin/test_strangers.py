@@ -1,4 +1,4 @@
-"""Programs in the ways that people write for tqdm: what they say is what they say with tqdm, on streams so is what they show."""
+"""Programs as people write them for tqdm: their output is the same as with tqdm, and on streams so are their bars."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ ROWS = {
     "print is tqdm.write": ["row 0$", "row 0 alone", "row 1$", "row 1 alone", "replaced .*2/2"],
     "a status line above a bar": ["at file 2", "main .*3/3"],
 }  # fmt: skip
-"""Program -> the rows that it leaves on a terminal, besides what it says itself."""
+"""Program -> the rows that it leaves on a terminal, in addition to its own output."""
 
 
 @cache
 def report(way: str, mode: str) -> dict[str, Any]:
-    """Return what all programs have said and shown."""
+    """Return the output and the rows of all programs."""
     root = Path(__file__).parents[2]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests")))}
     for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
@@ -71,7 +71,8 @@ def screen(raw: str) -> list[str]:
 @pytest.mark.parametrize("name", programs())
 @pytest.mark.parametrize("way", ["install", "patch"])
 def test_stranger(way: str, name: str) -> None:
-    """A program says the same, and ends the same, in pipes and on a terminal; its bars are lines of tqdm's in pipes, and rows there."""
+    """A program has the same output and end in pipes and on a terminal; its bars are tqdm's lines in pipes, and rows on a
+    terminal."""
     theirs, ours, shown = report("tqdm", "pipes")[name], report(way, "pipes")[name], report(way, "terminal")[name]
     assert theirs["status"] == 0, theirs["err"]
     assert (ours["status"], ours["out"]) == (0, theirs["out"]), ours["err"]

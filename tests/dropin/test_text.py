@@ -36,7 +36,7 @@ TEMPLATES = (
 )  # fmt: skip
 @settings(max_examples=120, deadline=None)
 def test_meter(**arguments: Any) -> None:
-    """A line is tqdm's to the character, whatever the figures, the template and the width."""
+    """For any figures, template and width, a line equals tqdm's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # both warn of a count beyond the total
         assert format_meter(**arguments) == theirs.tqdm.format_meter(**arguments)

@@ -48,7 +48,7 @@ class Cell:
 
 
 class Notebook:
-    """A kernel, and what the front end of a notebook makes of its messages.
+    """A kernel, and the outputs that a notebook's front end makes of its messages.
 
     A display is updated by its id in any cell, as in JupyterLab, VS Code and nbclient.
     """
@@ -64,7 +64,7 @@ class Notebook:
         self._displays: dict[str, tuple[Cell, int]] = {}
 
     def send(self, code: str) -> Cell:
-        """Have the kernel run `code`, and return its cell at once."""
+        """Start `code` in the kernel, and return its cell at once."""
         number = self.client.execute(code)
         cell = self.cells[number] = Cell(number)
         return cell

@@ -182,7 +182,7 @@ def test_one_after_another(nb: Notebook) -> None:
 
 @pytest.mark.parametrize("wait", ["True", "False"])
 def test_cleared(nb: Notebook, wait: str) -> None:
-    """A cell that clears its output, as plots that are drawn anew do, has its rows again at once, and to its end."""
+    """A cell that clears its output, as animated plots do, has its rows again at once, and to its end."""
     before = len(nb.lost)
     cell = nb.run(
         "from IPython.display import clear_output\n"
@@ -197,8 +197,8 @@ def test_cleared(nb: Notebook, wait: str) -> None:
 
 
 def test_output_widget(nb: Notebook) -> None:
-    """What an `Output` of ipywidgets captures has rows that move in a widget of their own, to their end, and again once it is cleared;
-    a row outside of it misses nothing."""
+    """Tasks within an `Output` of ipywidgets have moving rows in the widget, to their end, and again after it is cleared; rows
+    outside of it are complete."""
     pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
     cell = nb.run(
         "import ipywidgets\nout = ipywidgets.Output(); steps = iter(track(range(2), 'Outside')); next(steps)\n"
@@ -215,7 +215,7 @@ def test_output_widget(nb: Notebook) -> None:
 
 
 def test_hostile(nb: Notebook) -> None:
-    """A description is text, whatever it holds."""
+    """Any description is shown as text."""
     name = "</div><script>alert(1)</script><img src=x onerror=alert(2)> \"quoted' \\x1b[31m"
     cell = nb.run(f"for x in track(range(3), {name!r}, unit='<b>'): pass")
     html = cell.pictures[0]["text/html"]

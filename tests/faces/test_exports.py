@@ -1,4 +1,4 @@
-"""What `progresskit report` writes for other programs, read by their own readers."""
+"""The exports of `progresskit report` for other programs, read by their own readers."""
 
 from __future__ import annotations
 

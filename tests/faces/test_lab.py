@@ -95,7 +95,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             page = browser.new_page(viewport={"width": 1000, "height": 1220})
             page.set_default_timeout(120_000)
             _open(page, f"{address}lab/tree/notebook.ipynb")
-            try:  # it asks whether it may fetch news
+            try:  # it asks for permission to fetch news
                 page.get_by_role("button", name="No", exact=True).click(timeout=10_000)
             except playwright.TimeoutError:
                 pass
@@ -190,7 +190,7 @@ def test_lab(page: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_output_widget(page: Any) -> None:
-    """What an `Output` of ipywidgets captures has its row in the widget, in the cell that shows it, and no other cell has it."""
+    """A task within an `Output` of ipywidgets has its row in the widget, in the cell that shows it, and in no other cell."""
     pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
     _open(page, page.url.replace("notebook.ipynb", "widget.ipynb?reset"))
     page.evaluate(WATCH)

@@ -41,7 +41,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_export(tmp_path: Path) -> None:
-    """What `marimo export ipynb` keeps of each cell has its lines, and the process's own standard error has none."""
+    """The output that `marimo export ipynb` keeps of each cell has its lines, and the process's standard error has none."""
     (tmp_path / "app.py").write_text(APP)
     command = [sys.executable, "-m", "marimo", "export", "ipynb", "--include-outputs", "app.py", "-o", "app.ipynb"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)

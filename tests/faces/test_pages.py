@@ -68,7 +68,7 @@ def browser() -> Iterator[Any]:
 
 
 def watched(context: Any) -> tuple[Any, list[str]]:
-    """Return a new page of `context`, and what goes wrong in it."""
+    """Return a new page of `context`, and a list of its errors."""
     page = context.new_page()
     page.set_default_timeout(60_000)
     troubles: list[str] = []

@@ -17,10 +17,10 @@ from progresskit import ProgressTracker, Task
 
 
 class Actor(Protocol):
-    """A process, as the test sees it."""
+    """A process, as the test uses it."""
 
     key: Any
-    """Where it stands among the others, the lowest first."""
+    """Its place among the others, the lowest first."""
     tells_unseen: bool
     """Whether the display has a line for a top-level task that no frame has shown."""
 
@@ -71,7 +71,7 @@ class Tracking:
 
 
 class Unhurried:
-    """A ticker whose tracker has nothing sent at once: when that is, the test says."""
+    """A ticker that sends nothing at once: the test decides when it sends."""
 
     def __init__(self, ticker: Any) -> None:
         self._ticker = ticker

@@ -1,7 +1,8 @@
-"""What is claimed of counts in workers' hands: whatever pools, executors, joblib, processes and handles do in whatever order, the
-sum is exact when their results are there, and when the tracker ends; and every task of theirs is accounted for.
+"""Claims about counts by workers: for any order of steps of pools, executors, joblib, processes and handles, the sum is exact when
+their results are there, and when the tracker ends; and every task is accounted for.
 
-Steps are seeded: what must be counted follows from the steps alone. Run as a program, it plays seeds: `counting.py 0 1000 [METHOD...]`.
+Steps are seeded: the expected counts follow from the steps alone. Run as a program, it plays seeds: `counting.py 0 1000
+[METHOD...]`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Item = tuple[tuple[Task, ...], int, int]
 def work(item: Item) -> int:
     """Count in each task, and do some short tasks of one's own."""
     tasks, steps, own = item
-    if not tasks:  # its first loop is a brief one, where the worker was forked and has been handed nothing
+    if not tasks:  # the first loop of a forked worker without handles is a brief one
         for _ in track(range(steps), f"own {own}"):
             pass
         return steps
@@ -43,7 +44,7 @@ def work(item: Item) -> int:
 
 
 def work_until_asked(item: Item, done: Any, gate: Any) -> None:
-    """The same in a process that lives on: it says so without a result."""
+    """The same in a process that continues to run, and reports no result."""
     work(item)
     done.set()
     gate.wait(60.0)
@@ -85,7 +86,7 @@ class Play:
     # Steps
 
     def pool_killed(self, _: ProcessPoolExecutor) -> None:
-        """Leaving the block kills the workers: no close, no join."""
+        """Leave the block, which kills the workers: no close, no join."""
         with self.context.Pool(2) as pool:
             pool.map(work, self.items(), chunksize=self.dice.choice((None, 1)))
 
@@ -101,7 +102,7 @@ class Play:
             list(pool.map(work, self.items()))
 
     def executor_before(self, before: ProcessPoolExecutor) -> None:
-        """Its workers know no hub: they count in tasks that they are handed, and show nothing of their own."""
+        """Workers without a hub: they count in handed tasks, and show no tasks of their own."""
         list(before.map(work, self.items(own=0)))
 
     def process(self, _: ProcessPoolExecutor) -> None:
@@ -147,7 +148,8 @@ class Play:
                 step = self.dice.choice(steps)
                 self.steps.append(step.__name__)
                 step(before)
-                if not self.living:  # who lives on has sent nothing but at its leisure: that is for the end
+                # A process that continues sends at its own times: its counts are checked at the end.
+                if not self.living:
                     self.check()
         self.check()
         for process, gate in self.living:
@@ -197,7 +199,7 @@ def forget() -> None:
 
 
 def note_ended_counts() -> Callable[[], None]:
-    """Note what feeds are told of tasks that no frame has shown; return what ends that."""
+    """Record the counts of unseen tasks that feeds get; return a function that ends this."""
 
     def add_ended_counts(self: Feed, source: Any, ended_counts: EndedCounts, **more: Any) -> None:
         TOLD.append(ended_counts.since(self._core.tree._ended_counts.get(source, EndedCounts())))
@@ -219,7 +221,7 @@ def note_ended_counts() -> Callable[[], None]:
 
 
 def main() -> int:
-    """Play the seeds with each start method, tell which fail, and return the exit status."""
+    """Play the seeds with each start method, print the failed ones, and return the exit status."""
     first, last, *methods = sys.argv[1:]
     note_ended_counts()
     all_failed = 0

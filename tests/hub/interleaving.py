@@ -19,7 +19,7 @@ from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 ROWS = 12
-"""Tasks that the screen has room for beside the line that counts the others."""
+"""The number of tasks that fit the screen beside the line that counts the others."""
 DEEPEST = 3
 KINDS = {
     "add": 16,
@@ -35,7 +35,7 @@ KINDS = {
     "leave": 1,
     "draw": 8,
 }
-"""What may happen, and how often beside the others. A process starts with its first step, and one that is gone anew."""
+"""The possible steps, and their weights. A process starts with its first step, and a process that has ended starts again."""
 PAST = {"finish": "finished", "fail": "failed", "cancel": "cancelled"}
 MARKS = {"finished": "✓", "failed": "✗", "lost": "✗", "cancelled": "■"}
 
@@ -53,7 +53,7 @@ class Live(NamedTuple):
 
 
 class Account:
-    """What one process has done, and what of it has been sent."""
+    """The steps of one process, and which of them were sent."""
 
     def __init__(self, tells_unseen: bool) -> None:
         self._tells_unseen = tells_unseen
@@ -119,7 +119,7 @@ class Stage(Protocol):
         ...
 
     def settle(self) -> None:
-        """Have what was sent arrive."""
+        """Deliver the sent messages."""
         ...
 
 
@@ -142,7 +142,7 @@ def ending(state: str, reason: str | None) -> str:
 
 
 class Screen:
-    """A feed on an emulated terminal, moved by hand, and what must be seen there."""
+    """A feed on an emulated terminal, moved by hand, and the expected screen."""
 
     def __init__(self) -> None:
         self.clock, self.ticker, self.terminal = ManualClock(), ManualTicker(), EmulatedTerminal(120, ROWS + 2)
@@ -197,7 +197,7 @@ class Screen:
 
 
 def play(stage: Stage, screen: Screen, seed: int, length: int) -> None:
-    """Have one to eight processes do `length` steps each, and look at the screen meanwhile and at the end."""
+    """Let one to eight processes do `length` steps each, and check the screen in between and at the end."""
     dice = random.Random(seed)
     size = seed % 8 + 1
     cast: list[tuple[Actor, Account] | None] = [None] * size

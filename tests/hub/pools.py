@@ -1,4 +1,4 @@
-"""Functions that the tests of workers run in processes, where this module is importable, whatever starts them."""
+"""Functions that the tests of workers run in processes of any start method, where this module is importable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from progresskit._tracking.joining import current_tracker
 
 
 def be_patient() -> None:
-    """Make this worker wait for its last output as long as a busy machine may need; a job's worker would continue."""
+    """Make this worker wait for its last output as long as a busy machine needs; a job's worker would continue."""
     if multiprocessing.parent_process() is not None:
         credit = process_hooks.TICKER.scheduler.gate.time
         credit.most = credit.left = 60.0

@@ -1,4 +1,4 @@
-"""A command in a terminal of its own, whose screen is looked at after every whole frame."""
+"""A command in a terminal of its own, whose screen is read after every whole frame."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def children(pid: int) -> list[int]:
 
 
 def ended(pid: int) -> bool:
-    """Return whether process `pid` has ended, whether or not somebody has asked how."""
+    """Return whether process `pid` has ended, whether or not its status was read."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

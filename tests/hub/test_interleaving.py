@@ -1,5 +1,5 @@
-"""Claims about any interleaving of what one to eight processes do: frames handed in, over real sockets, and in real processes
-that are really killed. What is claimed stands in `interleaving`."""
+"""Claims about any interleaving of the steps of one to eight processes: with frames in memory, over real sockets, and in real
+processes that are killed. `interleaving` has the claims."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, Rec
 
 @pytest.fixture(autouse=True, scope="module")
 def hasty() -> Iterator[None]:
-    """The hub does not wait for a crowd between two looks at its sockets."""
+    """The hub does not wait between two readings of its sockets, as it would with many clients."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("progresskit.processes.hub.PAUSE", 0.001)
         yield
@@ -55,7 +55,7 @@ class Here(Tracking):
 
 
 class Handing(Here):
-    """Hands its frames to the feed, in the bytes that they are sent in."""
+    """Passes its frames to the feed, as the bytes that would be sent."""
 
     def __init__(self, number: int, feed: Feed, clock: ManualClock) -> None:
         super().__init__(number, clock)
@@ -80,7 +80,7 @@ class Handing(Here):
 
 
 class Connected(Here):
-    """Speaks to the hub through a socket. A killed one breaks off, as the system does it for a process."""
+    """Sends to the hub through a socket. A killed one closes it as the system does for a process."""
 
     def __init__(self, number: int, hub: Hub, clock: ManualClock) -> None:
         super().__init__(number, clock)
@@ -162,7 +162,7 @@ class Commanded:
     tear = kill
 
     def clear_away(self) -> None:
-        """See to it that it has ended, also where the test has failed."""
+        """Make sure that it has ended, also after a failed test."""
         if self._process.returncode is None:
             self.kill()
 
@@ -203,7 +203,8 @@ class OverSockets:
 
 
 class InProcesses(OverSockets):
-    """Frames come from processes. There are always some that wait for their first step: who starts first does not speak first."""
+    """Frames come from processes. Some always wait for their first step, so that the first one to start is not the first one to
+    send."""
 
     def __init__(self, screen: Screen, hub: Hub) -> None:
         super().__init__(screen, hub)

@@ -112,7 +112,7 @@ class SlotAccount:
 
 
 class Node:
-    """What the account knows of one task."""
+    """The model's state of one task."""
 
     def __init__(
         self, task: Task, mark: str, slots: SlotAccount, parent: Node | None, keep: bool | None, top: bool
@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
         if which not in self.order:
             self.order.append(which)
 
-    # What a machine on something else than an emulated terminal does otherwise
+    # The methods that a machine on another terminal overrides
 
     def make_terminal(self, columns: int, lines: int, reflow: bool) -> EmulatedTerminal:
         return EmulatedTerminal(columns, lines, reflow=reflow, colors=columns % 2 == 0)
@@ -357,7 +357,7 @@ class Machine(RuleBasedStateMachine):
 
     def ended(self, node: Node) -> None:
         which = self.trackers.index(node.task.tracker)
-        assert self.trackers[which]._core.tree.live >= 0  # a look, with which what has ended leaves its place
+        assert self.trackers[which]._core.tree.live >= 0  # a reading, with which ended tasks leave their places
         state = node.task.state
         below = state == "cancelled" and not node.dropped
         if state == "failed" or node.always or ((node.keep or below) and node.seen):
@@ -423,7 +423,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.typed is None and not self.open and self.terminal.size()[0] >= 8)
     @rule(really=st.integers(0, 1))
     def type_something(self, really: int) -> None:
-        """Somebody types Ctrl-C, which the terminal shows where the cursor stands; the job goes on."""
+        """A user types Ctrl-C, which the terminal shows at the cursor; the job continues."""
         if not really:
             self.echo()
             self.typed = (len(self.region_rows()), len(self.history))
@@ -506,14 +506,14 @@ class Machine(RuleBasedStateMachine):
         self.ticker.tick()
         self.draw()
 
-    # What must be so
+    # Checks
 
     def draw(self) -> None:
         self.account()
         self.check()
 
     def account(self) -> None:
-        """Note what a look of the display has brought above the rows."""
+        """Note the lines that a frame has brought above the rows."""
         comes = any(waiting[which] for waiting in (self.printed, self.endings) for which in self.order)
         free = self.open or ("^C" if self.typed and not self.typed[0] else "")
         if free and (comes or self.region_rows()):  # none of ours: it stays
@@ -535,7 +535,7 @@ class Machine(RuleBasedStateMachine):
             node.seen = True
 
     def expected(self) -> tuple[list[Node], int, bool]:
-        """Return who stands on which row, how many have none, and whether that is all told exactly."""
+        """Return the task of each row, the number of tasks without one, and whether that is exact."""
         limit = max(self.terminal.size()[1] - 1, 0)
         parts = [list(self.slots[which].rows()) for which in self.order]
         nodes = [node for part in parts for node in part]
@@ -702,12 +702,12 @@ class LateMachine(Machine):
 
     @rule()
     def hear(self) -> None:
-        """Let the program be told of the size."""
+        """Report the size to the program."""
         self.terminal.tell()
 
     @rule(widths=st.lists(st.sampled_from([100, 40, 33, 120]), min_size=2, max_size=3), told=st.integers(0, 2))
     def drag(self, widths: list[int], told: int) -> None:
-        """Change the width more than once between two looks, and have the program told of one of them."""
+        """Change the width more than once between two frames, and report one of the widths to the program."""
         for number, columns in enumerate(widths):
             self.terminal.resize(columns, self.terminal._screen.lines)
             self.pushed, self.typed = True, None

@@ -1,7 +1,7 @@
 """The machine with a real pseudo-terminal between display and screen, and with a job that writes to it by itself.
 
-What Python writes goes through the streams' own objects: those of before, those that somebody has put in their place, their
-buffers; while rows stand, while none does, with the end of its line and without. A question is asked in the middle of it all.
+Python writes to the streams' own objects: the original ones, replacements, and their buffers; beside rows and without, whole lines
+and parts of lines. Questions come in between.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PtyMachine(Machine):
         os.environ.update({"TERM": "xterm-256color", **({} if reflow else {"XTERM_VERSION": "XTerm(390)"})})
         self.master, slave = pty.openpty()
         modes = termios.tcgetattr(slave)
-        modes[3] |= termios.NOFLSH  # or Ctrl-C has the kernel forget what is on its way, at an instant of its own
+        modes[3] |= termios.NOFLSH  # otherwise Ctrl-C makes the kernel discard output at an unknown instant
         termios.tcsetattr(slave, termios.TCSANOW, modes)
         self.stream = os.fdopen(slave, "w", encoding="utf-8")
         self.marks = 0
@@ -108,7 +108,7 @@ class Tee:
         self.stream.flush()
 
 
-WORDS = {  # what is written -> what it becomes on its line
+WORDS = {  # the written text -> its form on the line
     "a line": ("words\n", "words\n"),
     "two lines": ("one\ntwo\n", "one\ntwo\n"),
     "a partial line": ("part ", "part "),
@@ -122,7 +122,7 @@ WORDS = {  # what is written -> what it becomes on its line
 
 
 class WordsMachine(PtyMachine):
-    """A job that prints as any job does, to both streams, with one tracker, so that there is one order."""
+    """A job that prints to both streams, with one tracker, so that there is one order."""
 
     single = True
     least_columns = 33
@@ -138,9 +138,9 @@ class WordsMachine(PtyMachine):
         self.handler = logging.StreamHandler(self.errors)  # made before any capture
         self.pending = {"out": "", "err": ""}  # captured, and its line has not ended
         self.unflushed = ""  # what standard output keeps to itself
-        self.standing = False  # whether rows stood after the last look
+        self.standing = False  # whether rows stood after the last frame
         self.hidden = False
-        self.news = False  # whether somebody has ended who was seen
+        self.news = False  # whether a task that was shown has ended
         return terminal
 
     def teardown(self) -> None:
@@ -152,7 +152,7 @@ class WordsMachine(PtyMachine):
             self.errors.close()
         super().teardown()
 
-    # What the account knows of words
+    # The model's state of the words
 
     def captures_now(self) -> bool:
         """Whether output now goes above rows."""
@@ -213,7 +213,7 @@ class WordsMachine(PtyMachine):
     def drain(self) -> None:
         self.read_screen()
 
-    # What the job does
+    # The job's steps
 
     def room_for(self, text: str) -> bool:
         return len(self.open) + len(self.unflushed) + max(map(len, self.pending.values())) + len(text) < 28
@@ -250,7 +250,7 @@ class WordsMachine(PtyMachine):
             sys.stdout.flush()
         elif how == "buffer":
             assert sys.stdout.buffer.write(text.encode()) == len(text.encode())
-            if not self.order:  # otherwise the terminal has it before rows may come
+            if not self.order:  # otherwise it is on the terminal before rows can appear
                 sys.stdout.buffer.flush()
         elif how == "held":
             self.stream.write(text)

@@ -1,4 +1,4 @@
-"""Faults put into code that is loaded already: a piece of a module's source is replaced, and its functions run the new code."""
+"""Put faults into loaded code: a piece of a module's source is replaced, and its functions run the new code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def members(module: ModuleType) -> dict[str, FunctionType]:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, module_name: str, source: str) -> int:
-    """Have the functions of a module run the code of `source` until the patch is undone, and return how many are others."""
+    """Make the functions of a module run the code of `source` until the patch is undone, and return the number of changed ones."""
     module = importlib.import_module(module_name)
     new = functions(compile(source, inspect.getsourcefile(module) or module_name, "exec", dont_inherit=True))
     changed = 0
