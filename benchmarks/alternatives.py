@@ -2,9 +2,11 @@
 
 `python benchmarks/alternatives.py FOLDER` in an environment of the Snowflake loader with pandas, one for each
 connector. Each alternative loads the unpacked CSV files of the folder into a new table of one embedded server, whose
-process is not counted. The alternatives take turns within each round. The output has the medians of wall seconds,
-processor seconds and peak memory, and each wall time as a share of the script's in the same round. An alternative that
-the server cannot run is printed as failed.
+process is not counted. The alternatives take turns within each round, every other round in the opposite order. The
+output has the medians of wall seconds, processor seconds and peak memory, and each wall time as a share of the script's
+in the same round. An alternative that the server cannot run is printed as failed. Then it has the verdicts: what a load
+takes of the script's wall time, and what the bars add to a load, each with the interval of its median. `--bars` runs
+the load with and without bars alone, so that many rounds take little time.
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import snowflake.connector
-from measuring import machine
+from measuring import Line, machine, text_of
 from progresskit_snowflake.embedded import embedded_server
 from screen import read_pty
+
+from progresskit._cli.intervals import interval
 
 CONNECT = """
 import glob, json, os, sys
@@ -60,6 +64,10 @@ SCRIPT, PANDAS = CONNECT + CREATE + COPY, CONNECT + CREATE + WRITE
 OURS = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
 
 
+SHARE, MORE = 75.0, 1.0
+"""The most that a load takes of the script's wall time, and that its bars add to a load, in percent."""
+
+
 class Cost(NamedTuple):
     """The cost of one load: wall seconds, processor seconds, and mebibytes of memory at the peak."""
 
@@ -87,12 +95,28 @@ def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
+def verdicts(rounds: list[dict[str, Cost | None]]) -> list[Line]:
+    """Return the shares of pairs of loads in the same rounds; of the ways that have run."""
+
+    def percent(way: str, control: str, cost: Callable[[Cost], float], less: float) -> list[float]:
+        pairs = [(one.get(way), one.get(control)) for one in rounds]
+        return [100 * (cost(mine) / cost(other) - less) for mine, other in pairs if mine and other]
+
+    wanted = [
+        ("wall time, of the script's", percent("ours", "script", lambda cost: cost.wall, 0), SHARE),
+        ("wall time that bars add", percent("ours", "ours, no bars", lambda cost: cost.wall, 1), MORE),
+        ("processor time that bars add", percent("ours", "ours, no bars", lambda cost: cost.processor, 1), MORE),
+    ]
+    return [Line(what, interval(shares), bar, "%") for what, shares, bar in wanted if shares]
+
+
 def main() -> int:
-    """Print the cost of each alternative."""
+    """Print the cost of each alternative. The status is 1 if the whole interval of a figure is beyond its bar."""
     parser = argparse.ArgumentParser(description="A load against PUT and COPY in a script, and write_pandas.")
     parser.add_argument("folder", type=Path, help="where the CSV files lie, plain or gzip")
     parser.add_argument("--pattern", default="flights-*.csv*", help="which of them (flights-*.csv*)")
     parser.add_argument("--rounds", type=int, default=5, help="loads of each way (5)")
+    parser.add_argument("--bars", action="store_true", help="the load with and without bars alone")
     options = parser.parse_args()
     numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="progresskit-") as name, embedded_server() as server:
@@ -121,11 +145,13 @@ def main() -> int:
             "ours, no bars": lambda table: [*ours, table, "--no-progress"],
             "ours, --skip-qc": lambda table: [*ours, table, "--skip-qc"],
         }
+        if options.bars:
+            ways = {way: ways[way] for way in ("ours", "ours, no bars")}
         for command in ways.values():
             cost(command(f"t{next(numbers)}"), environment)  # compiles, and is not counted
         rounds: list[dict[str, Cost | None]] = [
-            {way: cost(command(f"t{next(numbers)}"), environment) for way, command in ways.items()}
-            for _ in range(options.rounds)
+            {way: cost(ways[way](f"t{next(numbers)}"), environment) for way in list(ways)[:: 1 if turn % 2 else -1]}
+            for turn in range(options.rounds)
         ]
     megabytes = sum(path.stat().st_size for path in options.folder.glob(options.pattern)) / 1e6
     print(
@@ -139,11 +165,13 @@ def main() -> int:
             print(f"{way:<16} failed")
             continue
         medians = Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
-        pairs = [(one[way], one["script"]) for one in rounds]
+        pairs = [(one[way], one.get("script")) for one in rounds]
         shares = [mine.wall / theirs.wall for mine, theirs in pairs if mine is not None and theirs is not None]
         share = f"{statistics.median(shares):.2f}" if shares else ""
         print(f"{way:<16} {medians.wall:>7.2f} {medians.processor:>7.2f} {medians.memory:>6.0f} {share:>9}")
-    return 0
+    judged = verdicts(rounds)
+    print(f"\n{text_of(judged)}")
+    return int(any(line.verdict == "FAIL" for line in judged))
 
 
 if __name__ == "__main__":

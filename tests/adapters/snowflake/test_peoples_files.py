@@ -190,6 +190,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "sqlite": (b"SQLite format 3\0" + bytes(90), [], r"a database of SQLite's"),
     "lz4": (b"\x04\x22\x4d\x18" + b"x" * 20, [], r"packed in a way that is not read"),
     "row-for-header": (b"1,Ann,2024-01-01\n2,Bob,2024-01-02\n", [], r"it seems to be a row, so give --no-header"),
+    "blank-before-quotes": (b'"a", "b", "c"\n"d","e","f"\n', [], r"""the header has ' "b"', with a blank beside the quotes"""),
     "underlined": (b"        ID NAME\n---------- ----\n         1 Ann\n", [], r"a line of dashes stands below its header"),
     "underlined-fields": (b"id,t\n--,-\n1,x\n", [], r"a line of dashes stands below its header"),
     "psql": (b" id | t \n----+---\n  1 | x\n(1 row)\n", [], r"a line of dashes stands below its header"),
@@ -257,6 +258,7 @@ def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
         (b"id,2024-01-01\nx,6\n", False),
         (b"0,1,2\n3,4,5\n", False),  # pandas numbers columns like this
         (b"id,t\n--,\n1,x\n", False),
+        (b'id," ""t"""\n1,x\n', False),  # a name with a blank and quotes in it
     ],
 )
 def test_row_for_a_header_is_said(content: bytes, is_said: bool, command: Any, tmp_path: Path) -> None:

@@ -198,6 +198,14 @@ class CsvReader(FileReader):
                 f"{self.path}:{self._line}: the header has no name for column {number} of {len(names)}{why}: give it one, or "
                 "leave the header out by --skip-lines 1 --no-header, which calls the columns C1, C2, ..."
             )
+        quote = self.dialect.quote
+        inner = [(name, name.strip()) for name in names if quote and name.encode() in record]
+        apart = [name for name, bare in inner if name != bare and bare[:1] == bare[-1:] == quote]
+        if apart:
+            raise BadData(
+                f"{self.path}:{self._line}: the header has {apart[0]!r:.60}, with a blank beside the quotes: take out the blanks "
+                "beside delimiters, since the quotes would be part of the name, and of values that are written so."
+            )
         if unseen := _UNSEEN.search("".join(names)):
             what = (
                 "it is no CSV, or that is what splits its columns: give --delimiter"
