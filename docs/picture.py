@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyte
-from screens import DARK, drawn, head
+from screens import DARK, drawn, head, trimmed
 
 ROOT = Path(__file__).parents[1]
 COLUMNS, LINES = 118, 8
@@ -55,8 +55,7 @@ def fullness(rows: list[list[Any]]) -> tuple[int, float]:
 
 def svg(rows: list[list[Any]]) -> str:
     """Return the screen as an SVG document."""
-    while rows and not "".join(cell.data for cell in rows[-1]).strip():
-        rows = rows[:-1]
+    rows = trimmed(rows)
     parts = head(COLUMNS, len(rows), DARK, "Files, QC rows, Compression, Upload and COPY, a bar each")
     return "\n".join([*parts, *drawn(rows, DARK), "</svg>", ""])
 

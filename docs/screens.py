@@ -44,6 +44,11 @@ class Theme(NamedTuple):
 
 
 DARK, LIGHT = Theme("#1e1e1e", "#d4d4d4"), Theme("#ffffff", "#24292f")
+NAMED = {
+    "red": "#cd3131", "green": "#2e9e5b", "brown": "#a8861d", "blue": "#3b78d8", "magenta": "#bc3fbc", "cyan": "#1f9fb5",
+    "brightblack": "#8a8a8a",
+}  # fmt: skip
+"""pyte's name of a colour of a terminal -> what is drawn."""
 LINES = {
     "━": ((0.0, 1.0, 3.0),),
     "─": ((0.0, 1.0, 1.0),),
@@ -83,6 +88,19 @@ def recorded(command: list[str], columns: int, lines: int) -> Iterator[tuple[flo
 
 def rows_of(screen: pyte.Screen) -> list[list[Any]]:
     return [[screen.buffer[row][column] for column in range(screen.columns)] for row in range(screen.lines)]
+
+
+def trimmed(rows: list[list[Any]]) -> list[list[Any]]:
+    """Return `rows` without the blank ones at the end."""
+    while rows and not "".join(cell.data for cell in rows[-1]).strip():
+        rows = rows[:-1]
+    return rows
+
+
+def fullness(rows: list[list[Any]]) -> tuple[bool, bool, int]:
+    """Return how much `rows` show of the demonstration: a field, a failure, and how many rows."""
+    text = "\n".join("".join(cell.data for cell in row).rstrip() for row in rows)
+    return "attempt" in text.rpartition("follows")[2], "failed" in text, len(text.splitlines())
 
 
 def head(columns: int, lines: int, theme: Theme, title: str) -> list[str]:
@@ -152,7 +170,8 @@ def kind(glyph: str) -> str:
 
 
 def color(name: str, theme: Theme) -> str:
-    return f"#{name}" if len(name) == 6 and name != "yellow" else theme.ink
+    """Return the colour that pyte calls `name`: `rrggbb`, one of eight, or the default one."""
+    return NAMED.get(name) or (theme.ink if name == "default" or len(name) != 6 else f"#{name}")
 
 
 def example_rows(style: str, columns: int) -> list[str]:
@@ -185,6 +204,16 @@ def main() -> int:
         for name, theme in (("dark", DARK), ("light", LIGHT)):
             picture = still(all_rows(columns), columns, theme, f"rows at {columns} columns, {name}")
             (IMAGES / f"rows-{columns}-{name}.svg").write_text(picture, "utf-8")
+    for renderer in ("tqdm", "rich", "alive", "plain"):
+        taken = list(recorded([*command, "--renderer", renderer], 100, 40))
+        rows = trimmed(taken[-1][1] if renderer == "plain" else max((rows for _, rows in taken), key=fullness))
+        parts = [
+            *head(100, len(rows), DARK, f"progresskit demo with the renderer {renderer}"),
+            *drawn(rows, DARK),
+            "</svg>",
+            "",
+        ]
+        (IMAGES / f"renderer-{renderer}.svg").write_text("\n".join(parts), "utf-8")
     for style in STYLES:
         picture = still(example_rows(style, 100), 100, DARK, f"the style {style}")
         (IMAGES / f"style-{style}.svg").write_text(picture, "utf-8")

@@ -78,5 +78,6 @@ def _upload(task: Task, size: int, pause: float) -> None:
             for _ in range(STEPS // 2):
                 again.advance(2 * size // STEPS)
                 time.sleep(pause)
+            again.update(completed=size)
     else:
         task.update(completed=size)

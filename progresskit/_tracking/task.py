@@ -391,6 +391,12 @@ class Task(TaskRecord):
         """End the task as cancelled, for `reason`."""
         self._change("cancel", reason)
 
+    @property
+    def _is_looping(self) -> bool:
+        """Whether a loop counts in it that has not ended."""
+        extras = self._extras
+        return extras is not None and any(getattr(each, "_final", self) is None for each in extras.counters)
+
     def _end_by_children(self) -> bool:
         """Fail if the count is below the total because children failed; return whether that is so."""
         extras = self._extras

@@ -5,11 +5,12 @@ Knows which tasks are live, and which have ended since the last frame. Does not 
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from itertools import count
 
 from .._model.slots import Slots, assign_rows, walk_tree
-from .._model.states import ENDED, is_failure
+from .._model.states import ENDED, STOPPED_EARLY, is_failure
 from .counters import PolledCounter
 from .task import Task
 from .task_record import TREE_LOCK
@@ -240,7 +241,7 @@ class TaskTree:
 
     def end_all(self, error: type[BaseException] | None) -> None:
         """End all live tasks: those whose count is complete finish; others are cancelled, or fail if `error` is a
-        failure."""
+        failure. A loop that was left while a variable holds it has stopped early."""
         if self.all_ended:
             return
         self.is_closing = True
@@ -250,8 +251,13 @@ class TaskTree:
                     task.fail(error.__name__)
                 elif error is None and task.is_complete:
                     task.finish()
-                elif error is not None or not task._end_by_children():
+                elif error is not None:
                     task.cancel()
+                elif not task._end_by_children():
+                    was_left = (
+                        task._is_looping and getattr(sys, "last_value", None) is None
+                    )  # no error has ended the program
+                    task.cancel(STOPPED_EARLY if was_left else "")
                 if task.parent is not None:  # so that sums of its parents need not visit its tree again
                     self.settle()
         finally:

@@ -133,8 +133,9 @@ class KeptLines:
     def _remember(self, view: TaskView, columns: int) -> None:
         """Remember the name of `view` where it is cut."""
         name = encodable(view.description, self._encoding)
-        cut = cut_name(name, _name_limit(columns), self._style.cut)
-        if cut != name and not _is_text(view):
+        limit = _name_limit(columns)
+        if cell_width(name) > limit and not _is_text(view):
+            cut = cut_name(name, limit, self._style.cut)
             if len(self._alike) > 1000:  # a program may generate names without end
                 self._alike.clear()
             names = self._alike.setdefault(cut, {})
@@ -146,11 +147,12 @@ class KeptLines:
     def _short_name(self, view: TaskView, columns: int) -> str:
         """Return the name of `view` as it is cut, other than those of earlier lines."""
         name = encodable(view.description, self._encoding)
-        cut = cut_name(name, _name_limit(columns), self._style.cut)
+        limit = _name_limit(columns)
+        if cell_width(name) <= limit:
+            return name
+        cut = cut_name(name, limit, self._style.cut)
         alike = self._alike.get(cut, ())
-        if len(alike) < 2 or name not in alike:
-            return cut
-        return cut_names([name, *alike], _name_limit(columns), self._style.cut)[0]
+        return cut_names([name, *alike], limit, self._style.cut)[0] if len(alike) > 1 and name in alike else cut
 
     def _cells(self, text: str) -> int:
         return cell_width(encodable(text, self._encoding))

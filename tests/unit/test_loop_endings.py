@@ -632,3 +632,25 @@ def test_without_the_collector(bench: Bench, ended: Ended) -> None:
         gc.enable()
     assert body_left[1:] == ["failed", "failed"]
     assert zipped == "finished"
+
+
+@pytest.mark.parametrize("source", [lambda: range(9), lambda: numbers(9)], ids=["sized", "generator"])
+def test_a_left_loop_that_is_held(bench: Bench, ended: Ended, source: Callable[[], Any]) -> None:
+    """A loop that was left, and that a variable holds, has stopped early when its tracker stops."""
+    loop = bench.tracker.track(source())
+    for number in loop:
+        if number == 4:
+            break
+    assert ended.tasks[0].state == "running"
+    bench.tracker.stop()
+    assert ended() == early(4)
+    assert next(loop) == 5  # it goes on, uncounted
+
+
+def test_a_held_loop_that_an_error_ended(bench: Bench, ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an error has ended the program, a loop that a variable holds is cancelled: whether the error was its own is unknown."""
+    monkeypatch.setattr(sys, "last_value", ValueError("bad"), raising=False)
+    loop = bench.tracker.track(range(9))
+    next(loop)
+    bench.tracker.stop()
+    assert ended()[::2] == ("cancelled", None)

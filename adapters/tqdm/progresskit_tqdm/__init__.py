@@ -91,7 +91,8 @@ class TqdmRenderer(RowRenderer):
             chosen = [texts[min(level, len(texts) - 1)] for texts in tails]
             widest = max(map(cell_width, chosen))
             if columns - widest >= least:
-                rest = columns - name - len(":") - widest
+                has_bars = any(view.total is not None for view in views)
+                rest = columns - name - len(":") - widest if has_bars else 0
                 return [
                     self._aligned(view, own, tail, rest)
                     for view, own, tail in zip(views, fit_names(names, name, self._ellipsis), chosen, strict=True)

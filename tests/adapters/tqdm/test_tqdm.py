@@ -27,6 +27,13 @@ class TestTqdm(AdapterContract):
         assert terminal.text == ["alpha:  25%|██▎      | 25/100 rows [00:05<00:15, 5.0 rows/s]"]
         self.finish(renderer, terminal)
 
+    def test_rows_without_bars_have_no_gap(self) -> None:
+        """Where no row has a total, the counts follow the names."""
+        renderer, terminal = self.begin()
+        self.draw(renderer, terminal, Frame(0.0, (sample_view(description="alpha", completed=7, unit="row"),)))
+        assert terminal.text[0].startswith("alpha: 7 rows [")
+        self.finish(renderer, terminal)
+
     def test_slow_things_are_told_in_seconds_for_each(self) -> None:
         renderer, terminal = self.begin()
         self.draw(renderer, terminal, Frame(0.0, (sample_view(total=9, unit="file", rate=0.4),)))
