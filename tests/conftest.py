@@ -7,12 +7,14 @@ interpreter from ending, this process ends with the stacks of its threads, and p
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import gc
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -137,7 +139,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Make all objects visible to the collector at exit: duckdb reports the others as leaked. See to it that the exit ends."""
+    """Make all objects visible to the collector at exit: duckdb reports the others as leaked. See to it that the exit ends, which
+    waits for threads before it runs exit functions."""
     gc.unfreeze()
-    if "MUTANT_UNDER_TEST" not in os.environ:  # mutmut runs pytest many times in a process that lives on
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         watchdog.start(END)
+
+
+atexit.register(watchdog.start, END)  # before those of multiprocessing, which is imported already

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LEFT = """
 import multiprocessing, threading
 def test_left():
@@ -22,6 +24,14 @@ class Waiting:
 @pytest.mark.timeout(0.2)
 def test_stuck():
     with Waiting(): threading.Event().wait()
+"""
+LIVING = """
+import conftest, multiprocessing.util, threading
+conftest.END = 0.2
+conftest.atexit.unregister(conftest.watchdog.start)
+conftest.atexit.register(conftest.watchdog.start, 0.2)
+def test_living():
+    %s
 """
 
 
@@ -45,3 +55,18 @@ def test_stuck_after_timeout(tmp_path: Path) -> None:
     done = run(STUCK, tmp_path)
     assert done.returncode == 1
     assert "in __exit__" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "threading.Thread(target=threading.Event().wait).start()",
+        "multiprocessing.util.Finalize(None, threading.Event().wait, exitpriority=1)",
+    ],
+    ids=["thread", "exit function"],
+)
+def test_end_that_hangs(tmp_path: Path, end: str) -> None:
+    """An interpreter that cannot end after its tests ends all the same, and says what waits."""
+    done = run(LIVING % end, tmp_path)
+    assert done.returncode == 1
+    assert "in wait" in done.stderr
