@@ -100,9 +100,14 @@ def text_of(lines: Sequence[Line]) -> str:
     return "\n".join(rows)
 
 
+def load_averages() -> tuple[float, ...]:
+    """Return the load averages of the last 1, 5 and 15 minutes; empty on Windows, which has none."""
+    return os.getloadavg() if hasattr(os, "getloadavg") else ()
+
+
 def is_loaded() -> bool:
     """Whether the machine is busier than it has cores for, so that times are not reliable."""
-    return os.getloadavg()[0] > (os.cpu_count() or 1)
+    return any(load > (os.cpu_count() or 1) for load in load_averages()[:1])
 
 
 def judged(passes: bool, *, loaded: bool, counted: bool = False) -> str:
@@ -124,7 +129,7 @@ def machine() -> str:
             model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), model)
     except OSError:
         pass
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    load = ", ".join(f"{value:.2f}" for value in load_averages()) or "unknown"
     return (
         f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}, {model}, "
         f"{os.cpu_count()} cores; load averages at the start {load}"

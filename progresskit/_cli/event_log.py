@@ -13,6 +13,7 @@ from .._model.curves import Curve
 from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._model.states import ENDED
+from .._system.run_identity import command_of
 
 MOST_PRINTS = 10_000
 """The most printed lines kept of a run: the first ones."""
@@ -126,8 +127,7 @@ class Run:
     @property
     def title(self) -> str:
         """The command, the process and the time, in one line; empty for a file of an older version."""
-        words = self.header.get("argv", [])
-        parts = [" ".join([*(word.rpartition("/")[2] for word in words[:2]), *words[2:]])]
+        parts = [command_of(self.header.get("argv", []))]
         if "pid" in self.header:
             parts.append(f"process {self.header['pid']}" + (f" on {host}" if (host := self.header.get("host")) else ""))
         if "started" in self.header:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from .._system.environment import is_on
+from .._system.environment import DUMB, is_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def wants_colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
         return True
     if environ.get("CLICOLOR", "").strip() == "0":
         return False
-    return is_tty and environ.get("TERM") != "dumb"
+    return is_tty and environ.get("TERM") not in DUMB
 
 
 def is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:

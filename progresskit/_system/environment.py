@@ -55,6 +55,8 @@ VARIABLES: dict[str, str] = {
 }
 """Name -> what the variable does."""
 
+DUMB = ("dumb", "unknown")
+"""Values of TERM that promise no escape sequence."""
 CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE", "JENKINS_URL")
 """Variables that CI systems set. Their pages show lines."""
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
@@ -81,8 +83,8 @@ def why_lines(environ: Mapping[str, str]) -> str | None:
     if environ.get("ACCESSIBLE"):
         return "ACCESSIBLE is set"
     term = environ.get("TERM", "")
-    if term == "dumb":
-        return "TERM is dumb"
+    if term in DUMB:
+        return f"TERM is {term}"
     if not term and not IS_WINDOWS:  # a console of Windows has no TERM
         return "TERM is not set"
     emacs = environ.get("INSIDE_EMACS", "")

@@ -78,5 +78,16 @@ def without_secrets(words: list[str]) -> list[str]:
     return kept
 
 
+def command_of(argv: list[str]) -> str:
+    """Return the command of a run for people: the program and its first word without their folders, a package by its name.
+
+    Example:
+        >>> command_of(["/home/me/load.py", "data/a.csv", "data/b.csv"]), command_of(["/lib/flights/__main__.py", "load"])
+        ('load.py a.csv data/b.csv', 'flights load')
+    """
+    program = [word.replace("\\", "/").removesuffix("/__main__.py") for word in argv[:1]]
+    return " ".join([*(word.rpartition("/")[2] or word for word in program + argv[1:2]), *argv[2:]])
+
+
 def _host() -> str:
     return os.environ.get("COMPUTERNAME", "") if IS_WINDOWS else os.uname().nodename

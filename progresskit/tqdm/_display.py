@@ -15,7 +15,7 @@ from weakref import WeakSet, ref
 
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
-from .._system.environment import is_disabled
+from .._system.environment import DUMB, is_disabled
 from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
 from .._tracking.arguments import plain_fields
@@ -155,7 +155,7 @@ def _leads_to_display(file: Any) -> bool:
 
 def _is_displays(file: Any) -> bool:
     """Return whether `file` is the terminal that the display draws on. It is not if the display writes to a log: `2> log`."""
-    if is_disabled(os.environ) or not _is_terminal(file) or os.environ.get("TERM") in (None, "", "dumb"):
+    if is_disabled(os.environ) or not _is_terminal(file) or os.environ.get("TERM") in (None, "", *DUMB):
         return False
     return current_tracker().draws_on(file)
 

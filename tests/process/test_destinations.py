@@ -42,6 +42,7 @@ PICKS: dict[str, tuple[dict[str, str], bool, str]] = {
     "teamcity": ({**X, "TEAMCITY_VERSION": "2026.1"}, True, "plain"),
     "buildkite": ({**X, "BUILDKITE": "true"}, True, "plain"),
     "dumb": ({"TERM": "dumb"}, True, "plain"),
+    "term_unknown": ({"TERM": "unknown"}, True, "plain"),
     "term_unset": ({}, True, "plain"),
     "term_empty": ({"TERM": ""}, True, "plain"),
     "emacs_shell": ({"TERM": "xterm", "INSIDE_EMACS": "29.1,comint"}, True, "plain"),

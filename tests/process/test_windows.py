@@ -189,3 +189,10 @@ def test_ctrl_break(handled: bool) -> None:
     if handled:
         words = " ".join(" ".join(program.everything).split())  # a long line is wrapped
         assert "■ Rows" in words and "cancelled" in words and words.endswith("interrupted"), words
+
+
+def test_tests_begin() -> None:
+    """What all tests need is there on Windows, as far as it is simulated."""
+    code = "import pytest, sys; sys.path[:0] = sys.argv[1].split(':'); import windows_like; windows_like.pretend(); import conftest"
+    done = subprocess.run([sys.executable, "-c", code, PATHS], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

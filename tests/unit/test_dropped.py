@@ -11,9 +11,10 @@ from progresskit.testing import EmulatedTerminal, ManualTicker
 
 
 def begun(ticker: ManualTicker, terminal: EmulatedTerminal) -> weakref.ref[ProgressTracker]:
-    """Return a weak reference to a tracker with a live task."""
+    """Return a weak reference to a tracker with a live task that a frame has shown."""
     tracker = ProgressTracker("ansi", terminal=terminal, ticker=ticker)
     tracker.add_task("orders.csv", total=3).advance()
+    ticker.tick()
     return weakref.ref(tracker)
 
 

@@ -425,6 +425,7 @@ def test_too_many_values(bench: Bench, ended: Ended) -> None:
     assert ended() == DONE
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer that sends a signal")
 def test_ctrl_c(bench: Bench, ended: Ended) -> None:
     """Ctrl-C in a loop's body cancels it, wherever it comes."""
 

@@ -253,6 +253,7 @@ def test_large_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert portions == [64]
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer that sends a signal")
 @pytest.mark.parametrize(("make", "count"), [(range, 4_000_000), (numbers, 4_000_000), (lambda n: [0] * n, 16_000_000)])
 def test_handlers_error_ends_a_loop_in_c(bench: Bench, make: Any, count: int) -> None:
     """An error of a signal's handler ends a loop in C and its task."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from typing import Any
 
@@ -307,6 +308,7 @@ def test_a_line_is_gone_through_a_few_times(piece: str, tail: str, monkeypatch: 
     assert seen <= 8 * written
 
 
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="nothing says whether a pipe has room")
 def test_written_at_once() -> None:
     """A line is written at once if that needs no waiting, without colours that the stream cannot show; the display
     writes the others."""

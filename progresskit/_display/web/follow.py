@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._model.events import EventDecoder
 from ..._system.platform import IS_WINDOWS
-from ..._system.run_identity import run_identity
+from ..._system.run_identity import command_of, run_identity
 from ..events_input import open_events
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class Follower:
         self._heard[run] = self._clock()
         if event.header is not None:
             self._heads[run] = dict(event.header)
-            words = [word.rpartition("/")[2] for word in event.header.get("argv", [])[:2]]
+            command = command_of(event.header.get("argv", [])[:2])
             where = f"process {event.header.get('pid', '?')} on {event.header.get('host', '?')}"
-            self._state.add_source(run, f"{' '.join(words)} ({where})".strip())
+            self._state.add_source(run, f"{command} ({where})".strip())
         elif event.frame is not None:
             self._live[run] = len(event.frame.tasks)
             self._state.note(event.frame, run)

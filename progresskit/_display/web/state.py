@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..._model.curves import Curve
 from ..._model.frames import Frame, TaskView
 from ..._model.metrics import prometheus_text
+from ..._system.run_identity import command_of
 from ..._text.formatting import (
     DEFAULT_UNIT,
     format_duration,
@@ -265,7 +266,7 @@ class PageState:
         return {
             "sequence": self._sequence,
             "run": self._header.get("run", ""),
-            "command": " ".join(_base(word) if n < 2 else word for n, word in enumerate(self._header.get("argv", []))),
+            "command": command_of(self._header.get("argv", [])),
             "pid": self._header.get("pid"),
             "host": self._header.get("host"),
             "started": self._header.get("started"),
@@ -284,10 +285,6 @@ class PageState:
                 if (source, number) in live_ids or len(curve.points) > 2
             },
         }
-
-
-def _base(word: str) -> str:
-    return word.rpartition("/")[2] or word
 
 
 def _key(source: Hashable, number: int) -> str:
