@@ -92,8 +92,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Make all objects visible to the collector at exit: duckdb reports the others as leaked. See to it that the exit ends."""
     gc.unfreeze()
-    if "MUTANT_UNDER_TEST" not in os.environ:  # mutmut runs pytest many times in a process that lives on
+    # xdist's workers wait for each other, and mutmut runs pytest many times in a process that lives on.
+    if not hasattr(config, "workerinput") and "MUTANT_UNDER_TEST" not in os.environ:
         faulthandler.dump_traceback_later(END, exit=True)

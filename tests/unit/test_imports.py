@@ -121,6 +121,7 @@ def test_writes_and_hooks() -> None:
     """Only the terminal writes to descriptors, and only one module registers hooks of the process."""
     writers = {
         "_display/terminal.py",
+        "_display/relay.py",
         "_display/relay_forwarder.py",
         "_display/relay_keeper.py",
         "_display/foreground.py",
@@ -129,8 +130,8 @@ def test_writes_and_hooks() -> None:
         "_display/events_file.py",
         "processes/_brief_ends.py",
         "processes/_marks.py",
-    }  # pipe, forwarder and foreground hand on bytes of the user or of programs; an events file takes whole lines; lateness tells a
-    # figure, a worker the end of a brief loop, and a client where among its words an end belongs
+    }  # pipe, forwarder and foreground hand on bytes of the user or of programs; a relay wakes its thread; an events file takes whole
+    # lines; lateness tells a figure, a worker the end of a brief loop, and a client where among its words an end belongs
     for path in files():
         here, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
         assert here in writers or "os.write(" not in text.replace("`os.write`", "")
