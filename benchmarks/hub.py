@@ -5,8 +5,9 @@
 without a tracker, round by round; the median is judged. A client sends as many frames as its budget allows, so the hub
 is measured once more with ten a second from each. Then 20 clients are killed, one after the other: each must be shown
 as lost within a second. Then 1,000 clients over real sockets end some tasks each: every final state must arrive.
+A client's frame of one task is measured beside a program that waits, encodes as much with `json` and sends it.
 Workers are measured beside bare controls, in interleaved rounds: a forked process with one short `track`, and a pool
-whose tasks of 5 ms count in a shared task. Bounded: about two minutes with the defaults.
+whose tasks of 5 ms count in a shared task. Bounded: less than three minutes with the defaults.
 
     python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000] [--forks 15]
 """
@@ -18,6 +19,7 @@ import multiprocessing
 import os
 import pty
 import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -290,6 +292,102 @@ def short_processes(rounds: int) -> tuple[ProcessCost, ProcessCost, ProcessCost]
     return entered, tracked, loop_alone
 
 
+FRAMER = """
+import json, socket, sys, threading, time
+frames = [0]
+def spent():
+    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+if sys.argv[1] == "client":
+    from progresskit import ProgressTracker
+    from progresskit.processes._client import HubRenderer
+    render = HubRenderer.render
+    def counted(self, frame):
+        frames[0] += 1
+        render(self, frame)
+    HubRenderer.render = counted
+    tracker = ProgressTracker(budget=1.0)
+    tracker.start()
+    task = tracker.add_task("orders.csv", total=1_000_000, unit="row")
+    while not frames[0]:
+        time.sleep(0.01)
+    thread, = (each for each in threading.enumerate() if each.name == "progresskit")
+    step = task.advance
+else:
+    out, gate = socket.socket(fileno=int(sys.argv[2])), threading.Lock()
+    document = {"time": 12.345678, "tasks": [{
+        "id": 1, "parent": None, "depth": 0, "position": 0, "description": "orders.csv", "completed": 1, "total": 1_000_000,
+        "unit": "row", "state": "running", "elapsed": 12.345678, "rate": 99.876543, "eta": 12345.678912, "fields": {}, "color": None,
+        "keep": True, "estimated": False, "reason": None, "age": 12.345678}], "ended": [], "more": 0}
+    def send():
+        gate.acquire()
+        while True:
+            gate.acquire(timeout=0.1)
+            document["tasks"][0]["completed"] += 7
+            out.send(json.dumps(document).encode())
+            frames[0] += 1
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    def step(count):
+        pass
+for line in sys.stdin:  # a round
+    began, before, until = spent(), frames[0], time.monotonic() + float(line)
+    while time.monotonic() < until:
+        step(7)
+        time.sleep(0.02)
+    print((spent() - began) / max(frames[0] - before, 1), flush=True)
+if sys.argv[1] == "client":
+    began, before = spent(), frames[0]
+    for _ in range(1_000):
+        step(7)
+        tracker.refresh()
+    print((spent() - began) / max(frames[0] - before, 1), flush=True)
+    tracker.stop()
+"""
+"""A program that sends a frame of one task ten times a second. The control waits, encodes it with `json` and sends it: three lines."""
+
+
+class FrameCost(NamedTuple):
+    """Seconds of the sending thread's processor time a frame, its wake-up included."""
+
+    cold: float  # ten a second: what it touches is out of the processor's cache
+    control: float
+    warm: float  # one after the other
+
+
+def client_frames(rounds: int, seconds: float) -> FrameCost:
+    """Return what a frame of a client with one task costs; medians over rounds in which client and control take turns."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    ours, theirs = socket.socketpair()
+    reader = threading.Thread(target=drained, args=(ours.fileno(),), daemon=True)
+    reader.start()
+    pipe, found = subprocess.PIPE, list[list[float]]()
+    with Feed("none") as feed, Hub(feed) as hub:
+        programs = [
+            subprocess.Popen(
+                [sys.executable, "-c", FRAMER, kind, str(theirs.fileno())],
+                env=environ | hub.environment,
+                stdin=pipe,
+                stdout=pipe,
+                text=True,
+                pass_fds=[theirs.fileno()],
+            )
+            for kind in ("client", "control")
+        ]
+        theirs.close()
+        for _ in range(rounds + 1):
+            found.append([])
+            for process in programs:  # in turn
+                assert process.stdin is not None and process.stdout is not None
+                process.stdin.write(f"{seconds}\n")
+                process.stdin.flush()
+                found[-1].append(float(process.stdout.readline()))
+        warm, _ = (process.communicate(timeout=60)[0] for process in programs)
+    reader.join(5.0)
+    ours.close()
+    del found[0]  # imports
+    return FrameCost(*(median(column) for column in zip(*found, strict=True)), float(warm))
+
+
 def work(item: tuple[Task | None, int]) -> None:
     task, steps = item
     for _ in range(steps):
@@ -329,6 +427,7 @@ def main() -> int:
     loaded = is_loaded()
     entered, tracked, loop_alone = short_processes(options.forks)
     pool, counted, expected = handed(options.rounds)
+    frame = client_frames(options.rounds, options.seconds / 2)
     rounds = costs(options.processes, options.rounds, options.seconds)
     hub, client, frames = (median(column) for column in zip(*rounds, strict=True))
     flooded = costs(options.processes, 1, options.seconds, PROGRESSKIT_BUDGET="1")[0]
@@ -344,6 +443,14 @@ def main() -> int:
             flooded.hub < 0.05,
         ),
         ("one client with 5 tasks", 100 * client, "% of a core", 0.2, client < 0.002),
+        (
+            "a client's frame of one task, 10 a second",
+            frame.cold / frame.control,
+            "x control",
+            3.0,
+            frame.cold < 3.0 * frame.control,
+        ),
+        ("the same, one after the other", 1e6 * frame.warm, "us", 100.0, frame.warm < 1e-4),
         (f"SIGKILL to lost, worst of {options.kills}", max(lost), "s", 1.0, max(lost) < 1.0),
         ("forked for one short track, on the wall", tracked.wall, "x bare", 1.3, tracked.wall < 1.3),
         ("the same, processor time", tracked.cpu, "x bare", 1.3, tracked.cpu < 1.3),
@@ -354,12 +461,15 @@ def main() -> int:
     loaded = loaded or is_loaded()
     verdicts = [judged(good, loaded=loaded, counted=not unit) for _, _, unit, _, good in rows]
     for (name, value, unit, bar, _), verdict in zip(rows, verdicts, strict=True):
-        print(f"{name:<40} {value:10.3f} {unit:<12} bar {bar:<8} {verdict}")
+        print(f"{name:<42} {value:10.3f} {unit:<12} bar {bar:<8} {verdict}")
     spread = ", ".join(f"{100 * each.hub:.2f}/{100 * each.client:.3f}" for each in rounds)
     print(
         f"forked for one short track: {tracked.pages:.2f} x the pages; beside a tracker that it does not use: wall "
         f"{entered.wall:.2f}, processor time {entered.cpu:.2f}, pages {entered.pages:.2f}; with a track to without one in the "
         f"same program: wall {loop_alone.wall:.2f}, processor time {loop_alone.cpu:.2f}, pages {loop_alone.pages:.2f}"
+    )
+    print(
+        f"a client's frame of one task, 10 a second: {1e6 * frame.cold:.0f} us, the control's {1e6 * frame.control:.0f} us"
     )
     print(f"hub/client by round: {spread}; what a client shows changes {frames:.1f} times a second")
     print(f"SIGKILL to lost, median: {median(lost):.3f} s; final states: {took:.1f} s")
