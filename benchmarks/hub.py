@@ -385,7 +385,8 @@ def client_frames(rounds: int, seconds: float) -> FrameCost:
     reader.join(5.0)
     ours.close()
     del found[0]  # imports
-    return FrameCost(*(median(column) for column in zip(*found, strict=True)), float(warm))
+    cold, control = (median(column) for column in zip(*found, strict=True))
+    return FrameCost(cold, control, float(warm))
 
 
 def work(item: tuple[Task | None, int]) -> None:
