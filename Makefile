@@ -24,7 +24,7 @@ test-all:  ## all tests
 	$(NEEDS) test
 	$(PY) -m pytest -m ''
 TESTS ?= --ignore=tests/adapters/snowflake
-test-faces:  ## kernels, JupyterLab in a browser, marimo and Pyodide, as far as they are here
+test-faces:  ## kernels, JupyterLab and JupyterLite in a browser, marimo and Pyodide, as far as they are here
 	.ci/faces
 test-interpreters:  ## the core's quick tests on every interpreter that is found, and those in PYTHONS="PATH ..."
 	.ci/interpreters

@@ -35,6 +35,8 @@ NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
 CLOSE_ON_EXEC: int = getattr(os, "O_CLOEXEC", 0)
 CLOCK_TICKS: int = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 """Ticks a second in which the system counts the starts of processes."""
+HAS_THREADS = sys.platform not in ("emscripten", "wasi")
+"""Whether a process may have more than one thread. WebAssembly has none, and its modules are there all the same."""
 THREAD_TIME: Callable[[], float] = getattr(time, "thread_time", time.process_time)
 """Returns the seconds of processor time of the calling thread. WebAssembly has no threads, and one clock."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 from weakref import WeakSet
 
+from .._system.platform import HAS_THREADS
 from .._tracking.multiprocessing_hook import allow_joining
 from . import _display, _due
 from ._locks import TqdmDefaultWriteLock
@@ -180,7 +181,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
         bar = object.__new__(cls)
         with cls.get_lock():
             cls._instances.add(bar)
-            if cls.monitor_interval and (cls.monitor is None or not cls.monitor.report()):
+            if cls.monitor_interval and HAS_THREADS and (cls.monitor is None or not cls.monitor.report()):
                 try:
                     cls.monitor = TMonitor(cls, cls.monitor_interval)
                 except Exception as error:  # no thread to be had

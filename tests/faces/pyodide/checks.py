@@ -9,6 +9,7 @@ import warnings
 import progresskit as pk
 from progresskit import ProgressTracker, track
 from progresskit.testing import RecordingRenderer
+from progresskit.tqdm import tqdm
 
 assert sys.platform == "emscripten"
 warnings.simplefilter("error")
@@ -58,6 +59,14 @@ def printing() -> None:
 
 
 check("printed lines are shown", "kept line" in shown(printing))
+
+
+def old() -> None:
+    for _ in tqdm(range(30), desc="Old"):
+        time.sleep(0.01)
+
+
+check("tqdm's interface shows its bar, without a warning", "Old" in shown(old))
 
 renderer = RecordingRenderer()
 with ProgressTracker(renderer, stream=Screen(), budget=1.0) as tracker, tracker.add_task("Frames", total=100) as task:
