@@ -38,11 +38,11 @@ def cut_middle(text: str, cells: int, ellipsis: str = "…", head: int | None = 
         text: The text, cleaned.
         cells: The room.
         ellipsis: The text at the cut.
-        head: Cells of the beginning that stay; None: half.
+        head: Cells of the beginning that stay; None: half, and what a wide character at the cut leaves.
 
     Example:
-        >>> cut_middle("customers-2024-reviewed.parquet", 20), cut_middle("a.csv", 20)
-        ('customers…ed.parquet', 'a.csv')
+        >>> cut_middle("customers-2024-reviewed.parquet", 20), cut_middle("No.1 東京都", 7)
+        ('customers…ed.parquet', 'No.1…都')
     """
     if cell_width(text) <= cells:
         return text
@@ -50,7 +50,10 @@ def cut_middle(text: str, cells: int, ellipsis: str = "…", head: int | None = 
     if room < 1:
         return first_cells(text, cells)
     begin = first_cells(text, room // 2 if head is None else head)
-    return begin + ellipsis + last_cells(text, room - cell_width(begin))
+    end = last_cells(text, room - cell_width(begin))
+    if head is None and not text.isascii():
+        begin = first_cells(text, room - cell_width(end))
+    return begin + ellipsis + end
 
 
 def cut_name(text: str, cells: int, ellipsis: str = "…") -> str:
