@@ -57,8 +57,9 @@ class Keeper:
         self.pass_size_on()
         self._tell()
         while self._wait(alive=True):
-            if not self._move():
-                return  # nobody holds the other end: the job has put its descriptors back
+            if not self._move():  # nobody holds the other end: the job is ending, and its pipe is closed a moment later
+                select.select([self._alive], [], [])
+                break
         os.close(self._news)
         while data := os.read(self._spool, PIECE):
             self._write(data.replace(b"\0", b""))  # room that a job left which was killed while it moved words

@@ -7,6 +7,7 @@ import os
 import signal
 import struct
 import sys
+import tempfile
 import termios
 import threading
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from inpty import Program
 
 from progresskit._display.relay_descriptors import OwnDescriptors
+from progresskit._display.relay_keeper import Keeper
 from progresskit._display.relay_spool import Spool
 
 HEAD = """
@@ -391,3 +393,25 @@ def test_threads_ask_for_unread_bytes() -> None:
         own.close_all()
         os.close(ours)
         os.close(theirs)
+
+
+def test_keeper_of_a_job_that_dies() -> None:
+    """What was not shown is written too where a job's end of the pseudo-terminal is closed before its pipe to the keeper is."""
+    (ours, theirs), (alive, held), (heard, rings), (shown, terminal) = os.openpty(), os.pipe(), os.pipe(), os.pipe()
+    with tempfile.TemporaryFile() as file:
+        file.write(b"the last words")
+        file.flush()
+        file.seek(0)
+        os.set_blocking(ours, False)
+        keeper = threading.Thread(target=Keeper(ours, file.fileno(), alive, rings, terminal, 0).run)
+        os.close(theirs)
+        keeper.start()
+        rung = b""
+        while len(rung) < 2:  # as it begins, and when it has seen that nobody holds the other end
+            rung += os.read(heard, 2)
+        os.close(held)
+        keeper.join()
+    os.close(terminal)
+    assert os.read(shown, 100).endswith(b"the last words")
+    for descriptor in (ours, alive, heard, shown):
+        os.close(descriptor)
