@@ -434,6 +434,8 @@ class Load:
                     self._copy_bar.update(phase="publishing")
                 self.loading.publish()
                 self.published = True
+                if self._copy_bar is not None:
+                    self._copy_bar.update(phase=None)
             watch.copied.strategy = strategy(count, watch.estimates)
             self.summary.copied = watch.copied
 
