@@ -36,16 +36,17 @@ class Scale:
         divisor: The number by which numbers are divided.
         places: Decimals.
         name: The scale's name, such as `MB` or `k`; empty for plain numbers.
+        is_plain: Whether numbers are written in full.
     """
 
-    __slots__ = ("_factor", "_plain", "divisor", "name", "places")
+    __slots__ = ("_factor", "divisor", "is_plain", "name", "places")
 
     def __init__(self, size: int | float, unit: str, *, whole: bool = False) -> None:
         size = abs(size)
         step, names = BYTES.get(unit, _COUNTS)
-        self._plain = unit not in BYTES and (size < MILLION or whole)
+        self.is_plain = unit not in BYTES and (size < MILLION or whole)
         power = 0
-        if not self._plain:
+        if not self.is_plain:
             rest = size
             while rest >= step and power < len(names) - 1:
                 rest /= step
@@ -58,7 +59,7 @@ class Scale:
 
     def text(self, number: int | float) -> str:
         """Return `number` in this scale, rounded down."""
-        if self._plain:
+        if self.is_plain:
             if number.__class__ is not int:
                 return f"{floor(number * 10) / 10:,.1f}"
             if 0 <= number < MILLION:  # a format with commas takes five times as long

@@ -1,5 +1,8 @@
 """Turn live tasks into rows of text: columns, bars, spinners and colours.
 
+In each frame the painter compares every view with the last one of its row. What has not changed is not made again. Rate, time left
+and fields are kept for at least half a second, so that they can be read.
+
 Pure: from views, a width in cells and a time in seconds to strings. Does not know the terminal. No row is wider than one cell
 less than the terminal has, so that no terminal wraps it.
 """
@@ -7,8 +10,9 @@ less than the terminal has, so that no terminal wraps it.
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
+from .._model.frames import TaskView
 from .._system.warnings import warn_once
 from .._text.cells import cell_width, fit
 from .._text.colors import NO_COLORS, RESET, sgr
@@ -16,7 +20,7 @@ from .._text.cutting import cut_middle
 from .._text.styles import STYLES, Style
 from ._layout import PERCENT_CELLS, Columns, Plan
 from ._region import OutlinedRow, outline_of
-from ._row_texts import HOLD, RowTexts
+from ._row_texts import RowTexts
 from ._templates import LIVE, parse
 
 TYPE_CHECKING = False
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .._model.frames import TaskView
     from ._templates import Template
 
 _BAR, _PERCENT, _NUMBER, _RATE, _ELAPSED, _STATUS, _SPINNER = range(7)
@@ -39,6 +42,14 @@ def _getter(moving: tuple[int, ...]) -> Callable[[RowTexts], tuple[str, ...]]:
     return attrgetter(*(_TEXTS[piece] for piece in moving))
 
 
+_figures = itemgetter(*map(TaskView._fields.index, ("completed", "total", "state", "elapsed")))
+_standing = itemgetter(
+    *map(TaskView._fields.index, ("description", "depth", "total", "unit", "estimated", "state", "color"))
+)
+HOLD = 0.5
+"""The least seconds for which a rate, a time left and fields are kept."""
+STAGGER = 0.1
+"""Seconds by which the first of these periods differs between rows."""
 MANY_ROWS, MANY_HOLD = 10, 1.0
 """With at least this many rows, a rate, a time left and fields are kept for this many seconds: nobody reads twenty of
 them twice a second, and formatting them costs more than all moving texts."""
@@ -95,7 +106,7 @@ class Painter:
             if row is None or row.source != template:
                 row = known[view.id] = RowTexts(self._parsed(template), self._encoding, template)
                 joined = True
-            row.update(view, time, hold)
+            _update(row, view, time, hold)
             if row.grew:
                 group = groups.get(template)
                 if group is None:
@@ -304,6 +315,61 @@ class Painter:
         if not rest:
             return f"{head}{RESET}" if done and color else head
         return f"{head}\x1b[{'0;' if done and color else ''}2m{rest}{RESET}"
+
+
+def _update(row: RowTexts, view: TaskView, time: float, hold: float) -> None:
+    """Have `row` show `view`: make the texts again whose source has changed.
+
+    Args:
+        row: The row.
+        view: Its task at `time`.
+        time: Seconds on the frames' clock.
+        hold: Seconds for which texts are kept that would change too fast to be read.
+    """
+    last, row.view = row.view, view
+    completed, total, state, elapsed = _figures(view)
+    # As `fraction_of`, which would be a call for each row of each frame.
+    if total is None or total <= 0 or completed > total:
+        fraction = None
+    else:
+        fraction = completed / total
+        if fraction > 0.999:
+            fraction = fraction if state == "finished" else 0.999
+        elif fraction < 0.0:
+            fraction = 0.0
+    row.fraction = fraction
+    stands, has_share, moves = _standing(view), fraction is not None, view.idle is None
+    changed = stands != row.stands or has_share is not row.had_share or moves is not row.moved
+    if changed:
+        row.had_share, row.moved = has_share, moves
+        row.update_standing(view, stands)
+    elif completed != row.completed:
+        row.completed = completed
+        scale = row.scale
+        if scale is None or total is None or completed > total:
+            row.update_amount(view, False)
+        else:
+            # A whole number as `Scale.text` writes it, which would be a call for each row of each frame.
+            in_full = scale.is_plain and completed.__class__ is int
+            number = f"{row.estimate_mark}{f'{completed:,d}' if in_full else scale.text(completed)}{row.total_text}"
+            if number != row.number:
+                row.number, row.painted = number, None
+                if len(number) > row.number_cells:
+                    row.number_cells, row.grew = len(number), True
+    percent = None if fraction is None or state == "pending" else int(fraction * 100 + 1e-9)
+    if percent != row.whole_percent:
+        row.update_percent(percent, estimated=view.estimated)
+    if not row.clock <= elapsed < row.clock + 1:
+        row.update_elapsed(elapsed)
+    if changed or time >= row.held_until:
+        # With many rows, a few are updated at a time, because the cost of the costliest recent frame decides when the
+        # next one comes.
+        row.held_until = time + hold + (STAGGER * (view.position % 5) if last is None else 0.0)
+        if changed:
+            row.version += 1
+        row.update_held(view)
+    if row.template.computes:
+        row.update_own(view)
 
 
 def _unit(row: RowTexts, plan: Plan) -> str:

@@ -1,14 +1,11 @@
 """The texts of the columns of one task's row, kept from frame to frame.
 
-Only changed texts are formatted again. Rate, time left and fields are kept for at least half a second, so that they can
-be read. Knows a view and the time. Does not know widths, layouts or the other rows.
+The painter compares each view with the last one, and has those texts made again whose source has changed. Knows one view. Does not
+know when texts are made, nor widths, layouts or the other rows.
 """
 
 from __future__ import annotations
 
-from operator import itemgetter
-
-from .._model.frames import TaskView
 from .._text.cells import cell_width, encodable
 from .._text.formatting import (
     BYTES,
@@ -29,21 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .._model.frames import TaskView
     from ._templates import Template
 
-HOLD = 0.5
-"""The least seconds for which a rate, a time left and fields are kept."""
-STAGGER = 0.1
-"""Seconds by which the first of these periods differs between rows."""
 COUNT_CELLS, BYTE_CELLS = 7, 4
 """Cells that are reserved for the number of a count, or of bytes, whose total is unknown."""
 RATE_CELLS = {"B": 9, "iB": 10}
 """Cells that are reserved for a rate in bytes; for all others it is `COUNT_RATE_CELLS`."""
 COUNT_RATE_CELLS = 8
-_figures = itemgetter(*map(TaskView._fields.index, ("completed", "total", "state", "elapsed")))
-_standing = itemgetter(
-    *map(TaskView._fields.index, ("description", "depth", "total", "unit", "estimated", "state", "color"))
-)
 _PERCENTS = tuple(f"{percent:3d}%" for percent in range(101))
 
 
@@ -73,34 +63,33 @@ class RowTexts:
         step, bar: The number of done steps of the last drawn bar, and that bar.
         painted: The last row from `pattern`; None once a text in it has changed.
         grew: Whether a text may need more cells than before.
+        estimate_mark, scale, total_text: What the number is made of besides the count.
+        stands, had_share, moved, completed, whole_percent, clock: What the texts were made from, so that the painter finds what has
+            changed.
+        held_until: When the kept texts may change, in seconds on the frames' clock.
     """
 
     __slots__ = (
-        "_clock",
-        "_completed",
         "_encoding",
-        "_had_share",
-        "_held_until",
-        "_mark",
-        "_moved",
-        "_percent",
-        "_scale",
-        "_scaled",
         "_slow",
-        "_stands",
-        "_total_text",
         "bar",
+        "clock",
         "color",
+        "completed",
         "cut",
         "elapsed",
+        "estimate_mark",
         "eta",
         "fields",
         "fields_cells",
         "fraction",
         "grew",
+        "had_share",
+        "held_until",
         "indent",
         "is_moving",
         "is_text",
+        "moved",
         "moving",
         "name",
         "name_cells",
@@ -115,17 +104,21 @@ class RowTexts:
         "pieces_of",
         "rate",
         "rate_unit",
+        "scale",
         "short_unit",
         "source",
+        "stands",
         "state",
         "status",
         "status_cells",
         "step",
         "template",
+        "total_text",
         "unit",
         "unit_cells",
         "version",
         "view",
+        "whole_percent",
     )
 
     def __init__(self, template: Template, encoding: str, source: str) -> None:
@@ -155,81 +148,26 @@ class RowTexts:
         self.painted: str | None = None
         self.pieces_of: tuple[object, int] = (None, -1)
         # The sources of the present texts.
-        self._stands: tuple[object, ...] | None = None
-        self._had_share = self._moved = False
-        self._completed: int | float = 0
-        self._clock = -1
-        self._held_until = float("-inf")
+        self.stands: tuple[object, ...] | None = None
+        self.had_share = self.moved = False
+        self.completed: int | float = 0
+        self.clock = -1
+        self.held_until = float("-inf")
         self._slow = False
-        self._scale: Scale | None = None
-        self._scaled: Callable[[int | float], str] = str
-        self._mark = ""
-        self._percent: int | None = None
-        self._total_text = ""
+        self.scale: Scale | None = None
+        self.estimate_mark = ""
+        self.whole_percent: int | None = None
+        self.total_text = ""
 
-    def update(self, view: TaskView, time: float, hold: float = HOLD) -> None:
-        """Update the texts from `view` at `time`, in seconds. Texts that would change too fast to be read are kept for
-        `hold` seconds."""
-        last, self.view = self.view, view
-        completed, total, state, elapsed = _figures(view)
-        # As `fraction_of`, which would be a call for each row of each frame.
-        if total is None or total <= 0 or completed > total:
-            fraction = None
-        else:
-            fraction = completed / total
-            if fraction > 0.999:
-                fraction = fraction if state == "finished" else 0.999
-            elif fraction < 0.0:
-                fraction = 0.0
-        self.fraction = fraction
-        stands, has_share, moves = _standing(view), fraction is not None, view.idle is None
-        changed = stands != self._stands or has_share is not self._had_share or moves is not self._moved
-        if changed:
-            self._had_share, self._moved = has_share, moves
-            self._changes(view, stands)
-        elif completed != self._completed:
-            self._completed = completed
-            if total is None or completed > total:
-                self._update_amount(view, False)
-            else:
-                number = f"{self._mark}{self._scaled(completed)}{self._total_text}"
-                if number != self.number:
-                    self.number, self.painted = number, None
-                    if len(number) > self.number_cells:
-                        self.number_cells, self.grew = len(number), True
-        if fraction is not None and state != "pending":
-            percent = int(fraction * 100 + 1e-9)
-            if percent != self._percent:
-                self._percent, self.painted = percent, None
-                self.percent = format_percent(fraction, estimated=True) if view.estimated else _PERCENTS[percent]
-        elif self._percent is not None:
-            self._percent, self.percent, self.painted = None, "    ", None
-        if not self._clock <= elapsed < self._clock + 1:
-            self._clock = int(elapsed)
-            self.elapsed, self.painted = self._changed(self.elapsed, format_duration(elapsed)), None
-            if self.status is None:  # a user's column may show it
-                self.version += 1
-        if changed or time >= self._held_until:
-            # With many rows, a few are updated at a time, because the cost of the costliest recent frame decides when
-            # the next one comes.
-            self._held_until = time + hold + (STAGGER * (view.position % 5) if last is None else 0.0)
-            if changed:
-                self.version += 1
-            self._update_held(view)
-        if self.template.computes:
-            own = [self._shown(own_text(part, view)) for part in self.template.parts]
-            if own != self.own:
-                self.own, self.grew = own, True
-
-    def _changes(self, view: TaskView, stands: tuple[object, ...]) -> None:
+    def update_standing(self, view: TaskView, stands: tuple[object, ...]) -> None:
         """Update the texts of rarely changing values, which `stands` now has."""
-        before, self._stands = self._stands, stands
+        before, self.stands = self.stands, stands
         self.state, self.color = view.state, view.color
         self.is_moving = view.state == "running" and view.idle is None
         if before is None or before[:2] != stands[:2]:
             self._update_name(view)
-        self._completed, self._percent = view.completed, -1
-        self._update_amount(view, before is None or before[2:5] != stands[2:5])
+        self.completed, self.whole_percent = view.completed, -1
+        self.update_amount(view, before is None or before[2:5] != stands[2:5])
 
     def _changed(self, old: str, new: str) -> str:
         if len(new) > len(old):
@@ -246,17 +184,39 @@ class RowTexts:
         self.grew = True
         self.version += 1
 
-    def _update_amount(self, view: TaskView, new: bool) -> None:
+    def update_percent(self, percent: int | None, *, estimated: bool) -> None:
+        """Update the share done to `percent`, rounded down; None if it is unknown, or the task has not begun."""
+        self.whole_percent, self.painted = percent, None
+        if percent is None:
+            self.percent = "    "
+        else:
+            self.percent = format_percent(self.fraction, estimated=True) if estimated else _PERCENTS[percent]
+
+    def update_elapsed(self, elapsed: float) -> None:
+        """Update the time since the task began, in seconds."""
+        self.clock = int(elapsed)
+        self.elapsed, self.painted = self._changed(self.elapsed, format_duration(elapsed)), None
+        if self.status is None:  # a user's column may show it
+            self.version += 1
+
+    def update_own(self, view: TaskView) -> None:
+        """Update the columns that are computed for each frame: those of fields and of users."""
+        own = [self._shown(own_text(part, view)) for part in self.template.parts]
+        if own != self.own:
+            self.own, self.grew = own, True
+
+    def update_amount(self, view: TaskView, new: bool) -> None:
+        """Update the amount; `new`: whether its total, its unit or its mark has changed."""
         completed, total, unit = view.completed, view.total, view.unit
         mark = "~" if view.estimated else ""
         was_text = self.is_text
         self.is_text = total is None and not completed and unit in (DEFAULT_UNIT, "")
         if self.is_text != was_text:
             self.version += 1
-        if new or total is None or completed > total or self._scale is None:
+        if new or total is None or completed > total or self.scale is None:
             size = completed if total is None else max(completed, total)
-            scale = self._scale = Scale(size, unit)
-            self._total_text = "" if total is None else f"/{scale.text(total)}"
+            scale = self.scale = Scale(size, unit)
+            self.total_text = "" if total is None else f"/{scale.text(total)}"
             number = completed if total is None else total
             unit_now = self._shown(unit_text(scale, unit, number))
             if unit_now != self.unit:
@@ -269,16 +229,16 @@ class RowTexts:
             if total is None:
                 self.number_cells = 0 if self.is_text else (BYTE_CELLS if unit in BYTES else COUNT_CELLS)
             else:
-                self.number_cells = len(mark) + len(self._total_text) + len(scale.text(total))
+                self.number_cells = len(mark) + len(self.total_text) + len(scale.text(total))
             self.grew = True
-        self._mark, self._scaled = mark, self._scale.text
-        self.number, self.painted = f"{mark}{self._scale.text(completed)}{self._total_text}", None
+        self.estimate_mark = mark
+        self.number, self.painted = f"{mark}{self.scale.text(completed)}{self.total_text}", None
         if len(self.number) > self.number_cells and not self.is_text:
             self.number_cells, self.grew = len(self.number), True
         if was_text != self.is_text:
             self.grew = True
 
-    def _update_held(self, view: TaskView) -> None:
+    def update_held(self, view: TaskView) -> None:
         """Update the texts that are kept for a while."""
         state, idle, rate = view.state, view.idle, view.rate
         self.eta, self.painted = UNKNOWN, None
