@@ -136,7 +136,12 @@ class TrackerGroup:
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
-            drained = tracker.lines.drain()
+            queue, capture = tracker.lines, tracker.capture.current
+            held = capture is not None and capture.holds_lines
+            if not (queue.items or held or queue.are_missing or queue.before_drain):  # most frames: no line waits
+                queue.behind = False
+                continue
+            drained = queue.drain()
             if drained:
                 self._last = ref(tracker)
             for item in drained:

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar, Protocol, TextIO
+    from typing import Any, Protocol, TextIO
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
@@ -69,7 +69,6 @@ class TrackerCore:
     """
 
     lock: AbstractContextManager[object] = TaskTree.lock
-    line_queue: ClassVar[type[LineQueue]] = LineQueue
 
     def __init__(
         self,
@@ -93,7 +92,7 @@ class TrackerCore:
         self.given_ticker: Any = ticker  # it is loaded by name, so its type is unknown
         self.hub_link: HubLink = HubLink()
         self.tree: TaskTree = self.new_tree()
-        self.lines: LineQueue = self.line_queue(self)
+        self.lines: LineQueue = LineQueue(self)
         self.capture: AutomaticCapture = AutomaticCapture(capture)
         self.style: Style | str | None = None
         self.hiding: int = 0

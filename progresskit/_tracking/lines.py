@@ -80,7 +80,9 @@ class LineQueue:
         items: The lines, and the tasks that ended before one of them, in order.
         characters: Roughly the characters of the lines that were added since the queue was last emptied.
         behind: Whether the terminal accepts nothing at the moment; the display sets it.
+        are_missing: Whether lines were dropped since that was last reported.
         before_line: Called before a line of this process's is added; None for no call.
+        before_drain: Called before the queue is emptied for a frame; None for no call.
         context: The context of the last caller, by which a notebook finds the cell of a line.
     """
 
@@ -89,11 +91,12 @@ class LineQueue:
         self.items: deque[Any] = deque()
         self.characters: int = 0
         self.behind: bool = False
+        self.are_missing: bool = False
         self.before_line: Callable[[], object] | None = None
+        self.before_drain: Callable[[], object] | None = None
         self.context: Context = copy_context()
         self._asked: tuple[Any, bool] | None = None  # a stream, and whether lines are written to it at once
         self._dropped = CountingTicks()
-        self._lines_missing = False  # whether lines were dropped since that was last checked
         self._reported = 0  # how many of the dropped lines have been reported
 
     def print(self, line: str) -> None:
@@ -204,18 +207,17 @@ class LineQueue:
         """Count dropped lines."""
         for _ in range(lines):
             self._dropped.tick()
-        self._lines_missing = True  # second: a reader that finds it set also finds the count
+        self.are_missing = True  # second: a reader that finds it set also finds the count
 
     def drain(self) -> list[Any]:
         """Return the waiting lines, including those that programs have written, and empty the queue.
 
         A last line reports how many were dropped. The display calls this when it begins a frame.
         """
+        if self.before_drain is not None:
+            self.before_drain()
         self.behind = False
-        if self._core.capture.current is not None:
-            self._core.capture.before_frame()
-        elif not (self.items or self._lines_missing):  # most frames
-            return []
+        self._core.capture.before_frame()
         self.characters = 0
         lines: list[Any] = []
         try:
@@ -223,8 +225,8 @@ class LineQueue:
                 lines.append(self.items.popleft())
         except IndexError:  # another thread has moved some to another tracker
             pass
-        if self._lines_missing:
-            self._lines_missing = False
+        if self.are_missing:
+            self.are_missing = False
             missing = self._dropped.count() - self._reported
             self._reported += missing
             lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
@@ -234,8 +236,8 @@ class LineQueue:
         """Forget all lines, the dropped ones too."""
         self.items.clear()
         self.characters, self.behind = 0, False
-        if self._lines_missing:
-            self._lines_missing, self._reported = False, self._dropped.count()
+        if self.are_missing:
+            self.are_missing, self._reported = False, self._dropped.count()
 
     def write_out(self, lines: list[str]) -> None:
         """Write `lines` to the tracker's stream itself, because there is no display."""

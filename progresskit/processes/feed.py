@@ -6,7 +6,6 @@ Knows the interface for transports. Does not know where frames come from: a sock
 from __future__ import annotations
 
 from .._tracking.core import TrackerCore
-from .._tracking.lines import LineQueue
 from .._tracking.task_tree import NUMBERS
 from .._tracking.tracker import ProgressTracker
 from ._ended_counts import EndedCounts
@@ -23,17 +22,6 @@ if TYPE_CHECKING:
     from ._sources import Order
 
 
-class FeedLines(LineQueue):
-    """The lines of a feed and the ended tasks of its sources, in order of arrival."""
-
-    _core: FeedCore
-
-    def drain(self) -> list[Any]:
-        """Deliver announced messages, and return and forget the pending lines and ended tasks."""
-        self._core.hand_in()
-        return super().drain()
-
-
 class FeedCore(TrackerCore):
     """A feed as its display sees it: transports deliver new messages before each frame.
 
@@ -42,9 +30,12 @@ class FeedCore(TrackerCore):
     """
 
     tree: SourceTree
-    line_queue: ClassVar[type[LineQueue]] = FeedLines
     before_frame: Callable[[], object] | None = None
     announced: bool = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.lines.before_drain = self.hand_in
 
     def new_tree(self) -> SourceTree:
         """Return an empty tree of tasks, without sources."""
