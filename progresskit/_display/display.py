@@ -1,8 +1,8 @@
 """A display: the trackers that share a terminal, and the renderer that draws them on it.
 
-Knows how lines and frames of several trackers become one, and in which order they go out. The rest belongs to its parts: the pace
-limits what frames cost, the guarded renderer falls back when one fails, and the outbox keeps what a slow terminal has not accepted.
-Does not know threads: its callers take turns.
+Knows how lines and frames of several trackers become one, in which order they go out, and when the next frame may come. Its parts
+are in modules of their own: the guarded renderer falls back when one fails, and the outbox keeps what a slow terminal has not
+accepted. Does not know threads: its callers take turns.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from weakref import ref
 from .._model.frames import Frame, what_moves
 from .._system.threads import signals_blocked
 from .._text.cells import clean_lines, is_plain, plain_line
-from ..renderers._region import END
 from ..renderers.base import DEFAULT_BUDGET
 from . import questions
-from .fallback import FAILED, GuardedRenderer
+from .fallback import GuardedRenderer
 from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
-from .pacing import REMOTE_WAKEUP_COST_FACTOR, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +35,19 @@ DISTURBED_SECONDS = 1.0
 can then not be cleared."""
 RETRY_SECONDS = 0.02
 """Seconds until the next attempt to send printed lines to a terminal that accepts a few kilobytes at a time."""
+IDLE_INTERVAL = 1.0
+"""Seconds between two frames while nothing moves: elapsed times still do."""
+FRAME_BUDGET_SHARE = 0.95
+"""The share of the budget that a frame may use: the rest is for the thread's own steps around it, which its clock does not see."""
+MOST_CREDIT_SECONDS, MOST_DEBT_SECONDS = 0.5, 0.5
+"""Seconds of the budget that cheap frames can leave to costlier ones, and that a costly frame can leave to those after it."""
+EVENED_OUT = 0.25
+"""The share of what is left or owed by which the next frame comes sooner or later: frames of unequal cost come evenly."""
+LATEST_COSTS = 5
+"""Frames whose median cost is the usual one."""
+WAKEUP_COST_FACTOR, REMOTE_WAKEUP_COST_FACTOR = 1.25, 3.0
+"""How many times its own cost a frame may cost with the thread's way to it; more is somebody else's. Sending a frame to another
+process costs no more than waking up for it."""
 
 
 class TrackerGroup:
@@ -181,6 +192,86 @@ class TrackerGroup:
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
         return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more, unseen=tuple(unseen))
+
+
+class Pace:
+    """The seconds from one frame to the next, by what frames have cost. Pure: readings of clocks come in, seconds go out.
+
+    A frame's cost is measured on the drawing thread's processor clock and on the wall. The budget fills with the time that passes,
+    be a frame on time or late, and each frame takes its cost from it. The next frame comes after what a usual frame costs, a little
+    later where the budget is overdrawn and sooner where something is left, and when the frame has taken at most half of the time
+    on the wall. A frame with printed lines costs what a usual one does: the job would have written them itself.
+
+    Args:
+        interval: Seconds between two frames at the least.
+        budget: Share of one core that drawing may cost.
+
+    Attributes:
+        delay: Seconds until the next frame.
+        least: Seconds until the next frame may come, by interval and budget.
+        cost: Seconds of processor time that a usual frame costs, as far as is known.
+
+    Example:
+        >>> pace = Pace(0.1, 0.01)
+        >>> pace.after_frame(0.0, 0.5, 0.5, now=0.5, moved=True)  # the first frame pays for imports: that is no cost of drawing
+        1.0
+        >>> round(pace.after_frame(0.5, 0.519, 0.019, now=0.519, moved=True), 2)  # 19 ms within 0.95 of 1 % of a core
+        2.0
+    """
+
+    def __init__(self, interval: float, budget: float) -> None:
+        self.interval = interval
+        self.budget = budget
+        self.wakeup_factor = WAKEUP_COST_FACTOR
+        self.delay = interval
+        self.least = 0.0
+        self.cost = 0.0
+        self._costs: list[float] = []  # of the latest frames
+        self._balance = 0.0  # seconds of the budget that are left, or owed
+        self._spent = 0.0  # the processor clock's reading after the last frame
+        self._seen = 0.0  # the wall's
+        self._frames = 0
+
+    def after_frame(
+        self, began: float, ended: float, seconds: float, *, now: float, moved: bool, lines: bool = False
+    ) -> float:
+        """Return the seconds from the beginning of this frame to the next one.
+
+        Args:
+            began: The processor clock's reading when the frame was begun.
+            ended: Its reading when the frame was sent.
+            seconds: How long that took on the wall.
+            now: The wall clock's reading when the frame was sent.
+            moved: Whether the frame showed anything new.
+            lines: Whether it showed printed lines.
+        """
+        self._frames += 1
+        cost = ended - began
+        if began > self._spent > 0.0:  # waking up for a frame, and checking between two, is drawing as well
+            cost = min(ended - self._spent, self.wakeup_factor * cost)
+        self._spent = ended
+        self.least = self.interval
+        if self._frames > 1:
+            costs = self._costs
+            if lines:
+                cost = min(cost, self.cost)
+            if costs or not lines:
+                costs.append(cost)
+                del costs[:-LATEST_COSTS]
+                self.cost = sorted(costs)[(len(costs) - 1) // 2]
+            allowed = FRAME_BUDGET_SHARE * self.budget
+            usual, takes = self.cost / allowed, cost / allowed
+            left = min(self._balance + now - self._seen, MOST_CREDIT_SECONDS) - takes
+            # Frames that could not wait, since a job waited for them, owe no more than the last of them.
+            self._balance = max(left, -takes - MOST_DEBT_SECONDS)
+            even = usual - EVENED_OUT * (self._balance + usual)
+            even = min(even, MOST_CREDIT_SECONDS - self._balance)  # a longer wait gains nothing
+            self.least = max(self.interval, even, -self._balance - MOST_DEBT_SECONDS)
+        self._seen = now
+        if not lines:  # more lines would arrive during the pause, and delay a later frame even longer
+            self.least = max(self.least, 2 * seconds)
+        self.delay = self.least if moved else max(min(self.delay * 1.5, IDLE_INTERVAL), self.least)
+        return self.delay
 
 
 class Display:
@@ -462,36 +553,13 @@ class Display:
             self.outbox.send(patience)
         self._note_shown()
 
-    # When something hangs
+    # When another display hangs
 
-    def successor(self, kind: str) -> Display:
-        """Return the display that replaces this one, because it hangs in a call of this `kind`.
-
-        The successor shows what has not reached the terminal.
-        """
-        choice, fallbacks, why = self.renderer.after_hang(kind)
-        if kind == "stream":
-            self.terminal.dark = True
-        heir = Display(
-            self.terminal,
-            choice,
-            interval=self.pace.interval,
-            budget=self.pace.budget,
-            cpu=self._cpu,
-            wall=self._wall,
-            fallbacks=fallbacks,
-        )
-        heir.owns_terminal = self.owns_terminal
-        for tracker in self.group.trackers:
-            heir.add(tracker)
-        if kind == "renderer":
-            warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")
-            heir.outbox.owe([*self.outbox.lines, warning])
-            heir.outbox.frame = self.outbox.frame
-            heir._inherited = True
-            if self.renderer.in_place and self.terminal.is_tty:
-                heir.outbox.handle.write(END)  # a library may have hidden the cursor, and can no longer show it
-        return heir
+    def inherit(self, lines: list[str], frame: Frame | None) -> None:
+        """Show first what a display that hangs has not shown: `lines`, and `frame` if it has composed one."""
+        self.outbox.owe(lines)
+        self.outbox.frame = frame
+        self._inherited = True
 
 
 def _differs(tasks: tuple[TaskView, ...], before: tuple[TaskView, ...]) -> bool:

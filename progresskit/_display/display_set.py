@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 from .._system.environment import number
 from .._system.warnings import describe, warn_once
+from .._text.cells import clean_lines
+from ..renderers._region import END
 from ..renderers.destinations import default_stream, prefer_hub, shared_folder
 from .display import Display
+from .fallback import FAILED
 from .hangs import Retired
 from .terminal import ProtocolTerminal, StreamTerminal
 
@@ -164,5 +167,29 @@ class DisplaySet:
 
     def replace(self, display: Display, kind: str) -> None:
         """Replace `display`, which hangs in a call of this `kind`, by its successor."""
-        heir = display.successor(kind)
+        heir = self._successor(display, kind)
         self.displays = [heir if each is display else each for each in self.displays]
+
+    def _successor(self, display: Display, kind: str) -> Display:
+        """Return a display that shows what has not reached the terminal of `display`, which hangs in a call of this `kind`."""
+        choice, fallbacks, why = display.renderer.after_hang(kind)
+        if kind == "stream":
+            display.terminal.dark = True
+        heir = Display(
+            display.terminal,
+            choice,
+            interval=display.pace.interval,
+            budget=display.pace.budget,
+            cpu=self._cpu,
+            wall=self._wall,
+            fallbacks=fallbacks,
+        )
+        heir.owns_terminal = display.owns_terminal
+        for tracker in display.group.trackers:
+            heir.add(tracker)
+        if kind == "renderer":
+            warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")
+            heir.inherit([*display.outbox.lines, warning], display.outbox.frame)
+            if display.renderer.in_place and display.terminal.is_tty:
+                heir.outbox.handle.write(END)  # a library may have hidden the cursor, and can no longer show it
+        return heir

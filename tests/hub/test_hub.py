@@ -20,8 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progresskit import Frame, ProgressTracker, RendererUnavailable
-from progresskit._display.display import Display
-from progresskit._display.pacing import Pace
+from progresskit._display.display import Display, Pace
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
 from progresskit._system.job import OWN_HUBS, hub_address

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progresskit import ProgressTracker
-from progresskit._display.display_set import DisplaySet
-from progresskit._display.pacing import (
+from progresskit._display.display import (
     FRAME_BUDGET_SHARE,
     MOST_CREDIT_SECONDS,
     MOST_DEBT_SECONDS,
     WAKEUP_COST_FACTOR,
     Pace,
 )
+from progresskit._display.display_set import DisplaySet
 from progresskit._model.frames import Frame
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
