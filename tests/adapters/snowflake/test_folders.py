@@ -10,7 +10,20 @@ import pytest
 package = pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 ROOT = Path(package.__file__).parent
-FLOORS = ("errors", "versions", "embedded", "sql", "copying", "files", "counting", "bars", "loading", "__init__", "cli")
+FLOORS = (
+    "errors",
+    "versions",
+    "embedded",
+    "sql",
+    "copying",
+    "files",
+    "counting",
+    "bars",
+    "loading",
+    "__init__",
+    "options",
+    "cli",
+)
 """From the bottom up. `embedded` imports only lower folders, and higher ones start it."""
 
 
