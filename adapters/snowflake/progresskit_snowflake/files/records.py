@@ -17,6 +17,7 @@ from typing import Any
 
 from ..copying import counted
 from .dialects import CANONICAL, SAMPLE, Dialect, DialectError, decided, decoded_sample, suggestion
+from .fields import column_at, fields_of, trouble
 from .opening import BLOCK, BadData, FileReader
 
 LONGEST = 256 << 20
@@ -222,7 +223,7 @@ class CsvReader(FileReader):
     def _first_fields(self, record: bytes) -> list[str | None]:
         """Return the fields of the first record."""
         try:
-            return self._fields(record, "text")
+            return fields_of(record, self.dialect, "text")
         except ValueError as error:
             raise BadData(f"{self.path}:{self._line}: {error}.") from error
 
@@ -468,7 +469,7 @@ class CsvReader(FileReader):
         for record, line in zip(records, lines, strict=True):
             self._valid(record, line)
             try:
-                fields = self._fields(record, self.dialect.empty) if record else [None]
+                fields = fields_of(record, self.dialect, self.dialect.empty) if record else [None]
             except ValueError as error:
                 bad[line] = str(error)
                 continue
@@ -482,49 +483,6 @@ class CsvReader(FileReader):
         self._rows += len(rows)
         return chunk
 
-    def _fields(self, record: bytes, empty: str) -> list[str | None]:
-        """Return the fields of a whole record. An empty field is None, unless `empty` is `text`.
-
-        Raises:
-            ValueError: the text after an escape is ambiguous.
-        """
-        quote, escape = self.dialect.quote.encode(), self.dialect.escape.encode()
-        found: list[str | None] = []
-        for match in self.dialect.field.finditer(record):
-            text = match[1]
-            quoted = bool(quote) and text.startswith(quote)
-            if not text and empty != "text":
-                found.append(None)
-                continue
-            if escape and text == escape + b"N" and not quoted:
-                found.append(None)  # databases that escape write NULL like this
-                continue
-            if quoted:
-                text = text[1:-1]
-            found.append(self._plain(text, quote if quoted else b"", escape).decode("utf-8", "replace"))
-        return found
-
-    @staticmethod
-    def _plain(text: bytes, quote: bytes, escape: bytes) -> bytes:
-        if not escape:
-            return text.replace(quote * 2, quote) if quote else text
-        parts, at = [], 0
-        while at < len(text):
-            one = text[at : at + 1]
-            if one == escape:
-                one = text[at + 1 : at + 2]
-                if one.isalnum():
-                    raise ValueError(
-                        f"{(escape + one).decode()} may mean {one.decode()!r} or a character that is not shown: "
-                        f"write {(escape * 2 + one).decode()}, or the character itself"
-                    )
-                at += 1
-            elif quote and one == quote:
-                at += 1  # a doubled quote
-            parts.append(one)
-            at += 1
-        return b"".join(parts)
-
     def _valid(self, data: bytes, line: int | None = None) -> None:
         """Raise BadData if bytes are not valid UTF-8."""
         if self._decoder is not None or self._proved:
@@ -534,20 +492,14 @@ class CsvReader(FileReader):
         except UnicodeDecodeError as error:
             line = (self._line if line is None else line) + data.count(b"\n", 0, error.start)
             start = data.rfind(b"\n", 0, error.start) + 1
-            column = self._column(data[start : error.start])
+            column = column_at(data[start : error.start], self.dialect, self.names)
+            where = f"in the column {column}, " if column else ""
             stop = data.find(b"\n", error.start)
             other = suggestion(data[start : stop if stop >= 0 else len(data)])
             raise BadData(
-                f"{self.path}:{line}: {column}byte {data[error.start]:#04x} is no UTF-8. "
+                f"{self.path}:{line}: {where}byte {data[error.start]:#04x} is no UTF-8. "
                 f"The file may be in {other}: give --encoding {other}, or what else it is written in."
             ) from error
-
-    def _column(self, before: bytes) -> str:
-        """Return, as a part of a message, the column in which the beginning of a record ends."""
-        fields, at = 0, 0
-        while found := self.dialect.field.match(before, at):
-            fields, at = fields + 1, found.end()
-        return f"in the column {self.names[fields]}, " if fields < len(self.names) else ""
 
     def _trouble(self, at: int, line: int) -> str:
         """Return the reason why the record that begins at `at` of the buffer is invalid; empty if its end has not been read yet.
@@ -555,34 +507,12 @@ class CsvReader(FileReader):
         Raises:
             BadData: it has several lines, so that the beginning of the next record is unknown.
         """
-        data, dialect = self._data, self.dialect
-        end = data.find(dialect.newline.encode(), at)
-        if end < 0:
-            return ""
-        fields = 0
-        while found := dialect.field.match(data, at):
-            fields, at = fields + 1, found.end()
-        column = f"{self.names[fields]}: " if fields < len(self.names) else ""
-        if quoted := dialect.quoted.match(data, at):
-            if quoted.end() >= len(data) - 1 and not self._over:
-                return ""
-            behind = data[quoted.end() : quoted.end() + 8].decode("utf-8", "replace").splitlines()[0]
-            words = (
-                f"{column}{behind!r} stands behind a closing quote: double each quote within quotes, or give --escape or "
-                "--quote as the file has them"
+        reason, is_whole = trouble(self._data, at, self.dialect, self.names, is_all=self._over)
+        if not is_whole:
+            raise BadData(
+                f"{self.path}:{line}: {reason}. The row has several lines: where the next one begins is not known."
             )
-            if quoted.end() > end:
-                raise BadData(
-                    f"{self.path}:{line}: {words}. The row has several lines: where the next one begins is not known."
-                )
-            return words
-        if dialect.quote and data.startswith(dialect.quote.encode(), at):
-            return ""  # the quote is not closed yet
-        other = "carriage return" if dialect.newline == "\n" else "line feed"
-        return (
-            f"{column}a {other} stands outside of quotes: it may end a row, or be part of a value. "
-            "Write all line ends in one way, and quotes around such values"
-        )
+        return reason
 
 
 def matches(data: bytes, pattern: str) -> bool:
