@@ -22,6 +22,35 @@ NO_ETA = datetime(1970, 1, 1, tzinfo=UTC)
 """What `{eta}` is where no end is known."""
 
 
+class EMA:
+    """An exponential moving average, unbiased from its first value on.
+
+    The weight of what came before shrinks by `1 - smoothing` with each value; the sum is divided by the weight that is really
+    in it, so that the first values do not count as an average of zeros.
+
+    Args:
+        smoothing: 0 for the plain average's inertia, 1 for the last value only.
+
+    Example:
+        >>> average = EMA(0.5)
+        >>> average(10.0), average(1.0)
+        (10.0, 4.0)
+    """
+
+    def __init__(self, smoothing: float = 0.3) -> None:
+        self.alpha = smoothing
+        self.last: float = 0
+        self.calls = 0
+
+    def __call__(self, x: float | None = None) -> float:
+        """Take `x` in, if it is given, and return the average."""
+        beta = 1 - self.alpha
+        if x is not None:
+            self.last = self.alpha * x + beta * self.last
+            self.calls += 1
+        return self.last / (1 - beta**self.calls) if self.calls else self.last
+
+
 def format_sizeof(num: float, suffix: str = "", divisor: float = 1000) -> str:
     """Return `num` with three significant digits and an SI prefix.
 
