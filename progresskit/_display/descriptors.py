@@ -23,7 +23,7 @@ RELAYED: dict[tuple[object, ...], int] = {}
 def text_descriptor(stream: Any) -> int | None:
     """Return the descriptor of `stream`; None unless the stream is the interpreter's own text file.
 
-    None also if the stream claims to be a terminal and the descriptor is none, or the other way round.
+    None also if stream and descriptor disagree about whether they are a terminal.
     """
     try:
         if not isinstance(stream, io.TextIOWrapper) or type(stream).write is not io.TextIOWrapper.write:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..renderers.base import Renderer, Terminal
 
-INTERVAL = 0.5
+INTERVAL_SECONDS = 0.5
 """Seconds between two lines about counts at the least. Ends and printed lines are written at once."""
 LARGEST_FILE = 64 << 20
 """Bytes after which a file is renamed to PATH.1, replacing the one before, and a new one is started."""
@@ -140,7 +140,7 @@ class Teed(WholeFrames):
     def render(self, frame: Frame) -> None:
         super().render(frame)
         now = self._clock()
-        if frame.ended or frame.unseen or self._prints or not frame.tasks or now - self._written >= INTERVAL:
+        if frame.ended or frame.unseen or self._prints or not frame.tasks or now - self._written >= INTERVAL_SECONDS:
             self._write(frame, now)
         else:
             self._last = frame

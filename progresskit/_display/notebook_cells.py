@@ -42,7 +42,7 @@ CELLS = 16
 """Areas of the latest cells, which are kept for further tasks."""
 TASKS = 1_000
 """Tasks whose areas are remembered before those that have ended are looked for."""
-INTERVAL = 0.25
+INTERVAL_SECONDS = 0.25
 """Seconds between two pictures of an area at the least, while tasks run: a server drops what comes faster than it passes on."""
 
 
@@ -299,7 +299,7 @@ class NotebookRenderer:
         for area, (live, ended) in parts.items():
             with area.lock:
                 area.update(live, ended, gone)
-                if not frame.tasks or abs(now - area.shown_at) >= INTERVAL:
+                if not frame.tasks or abs(now - area.shown_at) >= INTERVAL_SECONDS:
                     area.show_at(now)
         for view in frame.ended:
             CELL_AREAS.by_task.pop(view.id, None)

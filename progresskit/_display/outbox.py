@@ -26,8 +26,8 @@ EXIT_FLUSH_TIMEOUT = 1.0
 """At shutdown, stop waiting for a slow terminal after this many seconds without a byte accepted. Applies if it accepted a byte
 within that time, if another process was writing to it, or if printed lines are still unsent: they would have held up the job
 without progress as well."""
-GONE = 0.05
-"""The same, in seconds, for a terminal that nobody seems to read."""
+UNREAD_FLUSH_TIMEOUT = 0.05
+"""The same, in seconds, for a terminal that nobody seems to read from."""
 MOST_TURN_WAITS = 200
 """How often to wait that long for another process to end its frame: ten seconds in all."""
 
@@ -218,6 +218,6 @@ class Outbox:
         for _ in range(MOST_TURN_WAITS):
             if not self._terminal.awaits_turn:
                 break
-            self.send(GONE)
+            self.send(UNREAD_FLUSH_TIMEOUT)
         is_waited_for = is_read or (self.owes_words and not is_stuck) or has_waited
-        self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE)
+        self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else UNREAD_FLUSH_TIMEOUT)

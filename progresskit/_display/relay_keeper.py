@@ -20,7 +20,7 @@ import termios
 PIECE = 1 << 16
 MOST = 1 << 24
 """Bytes that wait to be shown, from which on a program that writes is held up for as long as the job gets on with them."""
-PATIENCE = 1.0
+STALLED_SECONDS = 1.0
 """Seconds without progress after which the job counts as unable to show them: its interpreter may be locked."""
 SIZE_SECONDS = 0.1
 """Seconds between two checks of the terminal's size."""
@@ -131,7 +131,7 @@ class Keeper:
             waiting = os.fstat(self._spool).st_size - shown
             if waiting <= MOST:
                 self._allowed = MOST
-            if waiting <= self._allowed or select.select([self._alive], [], [], PATIENCE)[0]:
+            if waiting <= self._allowed or select.select([self._alive], [], [], STALLED_SECONDS)[0]:
                 return
             if os.lseek(self._spool, 0, os.SEEK_CUR) == shown:
                 self._allowed = waiting + MOST

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._model.frames import Frame
     from ..renderers.base import Renderer
 
-INTERVAL = 1.0
+INTERVAL_SECONDS = 1.0
 """Seconds between two messages at the least."""
 TASKS = 5
 """Tasks that a status names at the most."""
@@ -43,7 +43,7 @@ class ServiceStatus(ObservedRenderer):
     def render(self, frame: Frame) -> None:
         super().render(frame)
         now = self._clock()
-        if not frame.ended and now - self._sent_at < INTERVAL:
+        if not frame.ended and now - self._sent_at < INTERVAL_SECONDS:
             return
         words = status(frame)
         if words and words != self._sent:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from .._model.states import State
 
 LINES_IN_A_ROW = 25
-"""After this many last lines of tasks, each less than `LINE_PAUSE_SECONDS` after the one before, tasks are only counted."""
+"""After this many last lines of tasks in a row, each less than `LINE_PAUSE_SECONDS` after the one before, tasks are only counted."""
 LINE_PAUSE_SECONDS = 1.0
+"""Seconds without a last line, after which the next one is the first of a row of lines again."""
 REST_SECONDS = 1.0
 """Seconds without a task after which a crowd is closed and its line written."""
 MARKS = {"finished": ("✓", "+", "green"), "failed": ("✗", "x", "red"), "cancelled": ("■", "-", "yellow")}
@@ -125,7 +126,7 @@ class Crowd:
         self.is_open: bool = False
         self.since: float | None = None
         self.latest: float = 0.0  # when a task was last seen or ended
-        self._row = 0  # consecutive lines
+        self._lines_in_a_row = 0
         self._line_at = float("-inf")
 
     def begin(self, began: float, now: float) -> None:
@@ -139,11 +140,11 @@ class Crowd:
         self.ended_counts.add(view.state, view.unit, view.completed)
         if not view.keep:
             return view
-        self._row = self._row + 1 if now - self._line_at < LINE_PAUSE_SECONDS else 1
+        self._lines_in_a_row = self._lines_in_a_row + 1 if now - self._line_at < LINE_PAUSE_SECONDS else 1
         self._line_at = now
         if view.reason is not None:  # failed, lost, left running: each keeps its line
             return view
-        if self._row > LINES_IN_A_ROW or (self.is_open and view.elapsed < SHORT_TASK_SECONDS):
+        if self._lines_in_a_row > LINES_IN_A_ROW or (self.is_open and view.elapsed < SHORT_TASK_SECONDS):
             self.is_open = True
             return view._replace(keep=False)
         return view

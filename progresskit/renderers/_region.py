@@ -108,6 +108,7 @@ class Region:
             self._size = size
             return ""
         old, gone = self.rows, self._gone
+        # `reach` is how many lines the region has on the screen; a row below them begins with a line feed.
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
         self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
         parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]

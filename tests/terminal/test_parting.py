@@ -9,7 +9,7 @@ import pytest
 
 import progresskit._display.terminal
 from progresskit import ProgressTracker
-from progresskit._display.outbox import EXIT_FLUSH_TIMEOUT, GONE
+from progresskit._display.outbox import EXIT_FLUSH_TIMEOUT, UNREAD_FLUSH_TIMEOUT
 from progresskit.testing import ManualClock, ManualTicker
 
 ready = progresskit._display.terminal._ready
@@ -81,12 +81,12 @@ def test_unread_stream_is_waited_for_briefly(stream: Stream) -> None:
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.tracker.stop()
-    assert stream.waits == [GONE]
+    assert stream.waits == [UNREAD_FLUSH_TIMEOUT]
 
 
 @pytest.mark.parametrize(
     ("ago", "waits"),
-    [(EXIT_FLUSH_TIMEOUT + 0.1, GONE), (EXIT_FLUSH_TIMEOUT - 0.5, EXIT_FLUSH_TIMEOUT)],
+    [(EXIT_FLUSH_TIMEOUT + 0.1, UNREAD_FLUSH_TIMEOUT), (EXIT_FLUSH_TIMEOUT - 0.5, EXIT_FLUSH_TIMEOUT)],
     ids=["it is read from no longer", "it has just fallen behind"],
 )
 def test_read_stream_is_waited_for_a_second(stream: Stream, ago: float, waits: float) -> None:
@@ -114,7 +114,7 @@ def test_printed_lines_on_a_stuck_stream(stream: Stream) -> None:
     stream.tracker.add_task("alpha", total=1)
     stream.pass_by(2 * EXIT_FLUSH_TIMEOUT)
     stream.tracker.stop()
-    assert stream.waits == [GONE]
+    assert stream.waits == [UNREAD_FLUSH_TIMEOUT]
 
 
 def test_shown_lines_are_not_waited_for(stream: Stream) -> None:
@@ -125,7 +125,7 @@ def test_shown_lines_are_not_waited_for(stream: Stream) -> None:
     stream.fill()
     stream.ticker.cost.advance(2 * EXIT_FLUSH_TIMEOUT)
     stream.tracker.stop()
-    assert stream.waits == [GONE]
+    assert stream.waits == [UNREAD_FLUSH_TIMEOUT]
 
 
 def test_slow_reader_gets_all_at_the_end(stream: Stream) -> None:

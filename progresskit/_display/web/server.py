@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .state import PageState
 
 LOOPBACK = "127.0.0.1"
-PATIENCE = 1.0
+HOLD_SECONDS = 1.0
 """Seconds that a request for a newer picture is held, so that the last one of a job that ends reaches an open page. No longer:
 a browser has six connections for all tabs."""
 IDLE_SECONDS = 20.0
@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             since = given.get("since", ["0"])[0]
             known = int(since) if since.isascii() and since.isdigit() and len(since) < 16 else 0
             with page.state.reading():
-                picture = page.state.picture(known, PATIENCE if known else 0.0)
+                picture = page.state.picture(known, HOLD_SECONDS if known else 0.0)
                 if picture is None:
                     self._answer(204, "application/json", b"")
                 else:

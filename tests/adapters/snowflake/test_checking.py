@@ -11,7 +11,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from progresskit_snowflake.files.opening import BadData
 from progresskit_snowflake.files.quality import Reading
-from progresskit_snowflake.loading.checking import INTERVAL, Checking, typed
+from progresskit_snowflake.loading.checking import SWITCH_SECONDS, Checking, typed
 from progresskit_snowflake.loading.worker_threads import Stopped
 
 
@@ -33,7 +33,7 @@ def test_rows_from_before(files: list[Path]) -> None:
     """A late reader gets all row counts, each report in order, and the types that all rows need."""
     rows: list[int] = []
     with checking(*files[:2]).start_beside_imports() as begun:
-        assert sys.getswitchinterval() == pytest.approx(INTERVAL)
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
         columns = begun.columns()
         assert sys.getswitchinterval() == pytest.approx(0.005)
         reports = list(begun.reports(rows.append))

@@ -272,7 +272,7 @@ def test_a_server_that_does_not_start(case: str, monkeypatch: pytest.MonkeyPatch
     program, seconds, words = NO_START[case]
     (tmp_path / "uvicorn.py").write_text(program, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(embedded, "STARTING", seconds)
+    monkeypatch.setattr(embedded, "START_SECONDS", seconds)
     with pytest.raises(LoadError, match=f"the embedded server did not start{words}"), embedded_server():
         pass
 

@@ -26,7 +26,7 @@ from .sources import sample_socket, tells_acknowledged
 BLOCK = 1 << 16
 HEAD = 1 << 16
 """The most bytes of a request's head."""
-PATIENCE = 30.0
+CONNECT_SECONDS = 30.0
 """Seconds for a client to send its head, and for a connection to the other side."""
 HOP = (b"proxy-authorization", b"proxy-connection", b"connection", b"keep-alive")
 """Headers that are only for the proxy."""
@@ -143,7 +143,7 @@ class CountingProxy:
         self._closing = True
         with contextlib.suppress(OSError), socket.create_connection(self._listening.getsockname()):
             pass  # wakes the accepting thread
-        self._thread.join(PATIENCE)
+        self._thread.join(CONNECT_SECONDS)
         self._listening.close()
         with self._lock:
             ways = list(self._ways.values())
@@ -200,7 +200,7 @@ class CountingProxy:
     def _serve(self, client: socket.socket) -> None:
         with client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client.settimeout(PATIENCE)
+            client.settimeout(CONNECT_SECONDS)
             try:
                 head = _head(client)
                 if not hmac.compare_digest(head.value(b"proxy-authorization"), self._secret):
@@ -259,9 +259,9 @@ class CountingProxy:
     def _connected(self, host: str, port: int) -> socket.socket:
         proxy = self._upstream
         if proxy is None:
-            upstream = socket.create_connection((host, port), PATIENCE)
+            upstream = socket.create_connection((host, port), CONNECT_SECONDS)
         else:
-            upstream = socket.create_connection((proxy.hostname, proxy.port or 80), PATIENCE)
+            upstream = socket.create_connection((proxy.hostname, proxy.port or 80), CONNECT_SECONDS)
             if proxy.scheme == "https":
                 upstream = ssl.create_default_context().wrap_socket(upstream, server_hostname=proxy.hostname)
         upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from .request_bodies import StoppableBodies
 
-HEARING = 0.1
+POLL_SECONDS = 0.1
 """Seconds between two checks of a wait whether it should continue."""
-PATIENCE = 0.5
+STOP_SECONDS = 0.5
 """Seconds to wait for a stopped upload, so that its session can be used again."""
 
 
@@ -132,12 +132,12 @@ def execute(cursor: Any, statement: str, check_stop: Callable[[], None] = lambda
         thread = threading.Thread(target=run, name="upload", daemon=True)
         thread.start()
         try:
-            while not over.wait(HEARING):
+            while not over.wait(POLL_SECONDS):
                 check_stop()
         except BaseException:
             if stopping is not None:
                 stopping.stop()
-                thread.join(PATIENCE)
+                thread.join(STOP_SECONDS)
             raise
     thread.join()
     if errors:

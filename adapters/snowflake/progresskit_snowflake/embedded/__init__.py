@@ -29,7 +29,7 @@ BUFFER = 1 << 15
 """Bytes of an upload that the kernel may buffer: few, so that the sender is slowed down by the pace."""
 RESET_AFTER = 1 << 20
 """Bytes of an upload after which its connection is reset, by default."""
-STARTING = 180.0
+START_SECONDS = 180.0
 """Seconds within which the server must start. It takes three or four, and many times that on a busy machine."""
 _MISSING = re.compile("ImportError|ModuleNotFoundError")
 NO_DETECTION = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
@@ -247,7 +247,7 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
         late.set()
         process.kill()
 
-    timer = threading.Timer(STARTING, end)
+    timer = threading.Timer(START_SECONDS, end)
     timer.daemon = True
     timer.start()
     try:
@@ -261,7 +261,7 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
     process.wait()
     if late.is_set():
         raise LoadError(
-            f"the embedded server did not start within {STARTING:g} seconds, and was ended: this machine may be too busy. "
+            f"the embedded server did not start within {START_SECONDS:g} seconds, and was ended: this machine may be too busy. "
             "Try again when it is less so."
         )
     why = _last_words(errors, process.returncode)

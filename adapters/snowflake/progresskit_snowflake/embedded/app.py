@@ -136,7 +136,7 @@ class Application:
         elif (match := _RESULT.fullmatch(statement)) and (query := self._queries.get(match[1])):
             return JSONResponse(await query.result())
         name = request.query_params.get("requestId", "")
-        query = self._queries.asked(session, name) or self._queries.begin(
+        query = self._queries.begun_by(session, name) or self._queries.begin(
             session,
             name,
             statement,
@@ -195,12 +195,12 @@ class Application:
         if token_of(request) not in fakesnow_server.sessions:
             return JSONResponse(failure(*NO_SESSION))
         query = self._queries.get(request.path_params["id"])
-        found = [] if query is None else [query.monitored()]
+        found = [] if query is None else [query.monitoring_answer()]
         return JSONResponse({"data": {"queries": found}, "code": None, "message": None, "success": True})
 
     async def _abort(self, request: Request) -> Response:
         """End the statement that the request with this id began."""
-        query = self._queries.asked(token_of(request), str((await body_of(request)).get("requestId", "")))
+        query = self._queries.begun_by(token_of(request), str((await body_of(request)).get("requestId", "")))
         if query is not None:
             self._queries.abort(query)
         return JSONResponse({"data": None, "code": None, "message": None, "success": True})

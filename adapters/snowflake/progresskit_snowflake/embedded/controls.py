@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 
 STATES = ("queued", "resuming", "running")
 """The states of a statement before it is done, in order."""
-CLOSE = 0.001
+JOINED_SECONDS = 0.001
 """Seconds: two blocks of an upload that arrive within this time are recorded as one."""
-AWAY_LONGEST = 3600.0
-MADE_UP = 0.5
+LONGEST_AWAY_SECONDS = 3600.0
+"""The longest time, in seconds, for which the server can be told to be away."""
+CATCH_UP_SECONDS = 0.5
 """The most seconds of lost time for which the pace makes up, after the server was busy."""
 
 
@@ -59,7 +60,7 @@ class Controls:
             return 0.0
         now = self._clock()
         # A network would accept bytes while the server executes a statement, so that time is made up for.
-        self._free = max(self._free, now - MADE_UP * (self._under_way > 0)) + size / pace
+        self._free = max(self._free, now - CATCH_UP_SECONDS * (self._under_way > 0)) + size / pace
         return max(self._free - now, 0.0)
 
     def begun(self) -> None:
@@ -78,7 +79,7 @@ class Controls:
         self._total += size
         entry = (now, self._total)
         # One record for each millisecond; the first one stays, as the beginning of the curve.
-        if len(self._received) > 1 and now - self._received[-2][0] < CLOSE:
+        if len(self._received) > 1 and now - self._received[-2][0] < JOINED_SECONDS:
             self._received[-1] = entry
         else:
             self._received.append(entry)
@@ -144,7 +145,7 @@ class Controls:
         self._stall(None)
 
     def _leave(self, seconds: float) -> None:
-        self._back = self._clock() + min(seconds, AWAY_LONGEST)
+        self._back = self._clock() + min(seconds, LONGEST_AWAY_SECONDS)
         self._away()
 
     def _hold(self, state: str | None) -> None:

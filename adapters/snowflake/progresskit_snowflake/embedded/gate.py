@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 HEAD = 1 << 14
 """The most bytes of a request for a tunnel."""
-PATIENCE = 10.0
+REQUEST_SECONDS = 10.0
 """Seconds that a client has for that request."""
 
 
@@ -55,7 +55,7 @@ class Gate:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with contextlib.suppress(OSError, TimeoutError):
-                host = await asyncio.wait_for(self._host(connection), PATIENCE)
+                host = await asyncio.wait_for(self._host(connection), REQUEST_SECONDS)
                 if host.endswith(f".{self._domain}"):
                     await loop.sock_sendall(connection, b"HTTP/1.1 200 Connection established\r\n\r\n")
                     await loop.connect_accepted_socket(self._protocol, connection, ssl=self._context)

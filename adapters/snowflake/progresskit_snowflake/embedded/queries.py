@@ -17,11 +17,11 @@ Execute = Callable[["Query"], Awaitable[Answer]]
 
 STATUSES = {"queued": "QUEUED", "resuming": "RESUMING_WAREHOUSE", "running": "RUNNING"}
 """The service's names of the states in which a statement can be held, in order."""
-PATIENCE = 20.0
+RESULT_SECONDS = 20.0
 """Seconds that a request waits for the result; then the client must poll."""
 REMEMBERED = 1000
 """The number of latest statements that are remembered."""
-HOLDING = 0.01
+POLL_SECONDS = 0.01
 """Seconds between two checks whether a held statement may continue."""
 CANCELED = (604, "57014", "SQL execution canceled")
 
@@ -53,7 +53,7 @@ class Query:
     async def result(self) -> Answer:
         """Return the answer, or, if it takes longer than a request waits, one that the statement is in progress."""
         try:
-            await asyncio.wait_for(self.done.wait(), PATIENCE)
+            await asyncio.wait_for(self.done.wait(), RESULT_SECONDS)
         except TimeoutError:
             return self.in_progress("333333")
         assert self.answer is not None
@@ -64,7 +64,7 @@ class Query:
         data = {"queryId": self.id, "getResultUrl": f"/queries/{self.id}/result", "queryAbortsAfterSecs": 300}
         return {"data": {**data, "progressDesc": None}, "code": code, "message": "in progress", "success": True}
 
-    def monitored(self) -> Answer:
+    def monitoring_answer(self) -> Answer:
         """Return the service's answer to a request for a query's state."""
         failed = self.answer is not None and not self.answer["success"]
         code, message = (self.answer["code"], self.answer["message"]) if failed and self.answer else ("", "")
@@ -96,7 +96,7 @@ class Queries:
         """Return the query of that id, if it is known."""
         return self._queries.get(identity)
 
-    def asked(self, session: str, request: str) -> Query | None:
+    def begun_by(self, session: str, request: str) -> Query | None:
         """Return the query that an earlier request of `session` with the same id began, if there is one."""
         return self._requests.get((session, request)) if request else None
 
@@ -116,7 +116,7 @@ class Queries:
                 for state, status in STATUSES.items():
                     query.status = status
                     while holdable and self._held_at(state) and not query.aborted:
-                        await asyncio.sleep(HOLDING)
+                        await asyncio.sleep(POLL_SECONDS)
                 query.executing = True
                 answer = failure(*CANCELED) if query.aborted else await execute(query)
                 if query.aborted and not answer["success"]:
@@ -144,7 +144,7 @@ class Queries:
         while query.answer is None:
             if query.executing:
                 self._interrupt(query.session)
-            await asyncio.sleep(HOLDING)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def end(self, session: str) -> None:
         """Abort the statements of a session, and wait until none runs."""

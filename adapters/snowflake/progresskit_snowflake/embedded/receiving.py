@@ -16,7 +16,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from .controls import Controls
-from .queries import HOLDING
+from .queries import POLL_SECONDS
 from .stages import Bucket
 
 
@@ -81,7 +81,7 @@ class Receiver:
                     received += len(chunk)
                     self._controls.arrived(len(chunk))
                     while self._controls.stalls(received):
-                        await asyncio.sleep(HOLDING)
+                        await asyncio.sleep(POLL_SECONDS)
                     self._controls.expire_due(received)
                     if self._controls.reset_due(received):
                         reset(request.scope["progresskit.transport"])

@@ -19,7 +19,7 @@ from ..files.quality import Reading, Report, check, guess_types, names_of
 from ..sql.columns import Column
 from .worker_threads import Channel, ThreadGroup
 
-INTERVAL = 0.0001
+SWITCH_SECONDS = 0.0001
 """Seconds after which an import releases the GIL. With the usual 5 ms, the check would wait that long after each
 call."""
 
@@ -79,7 +79,7 @@ class Checking:
         """Start, and shorten the interpreter's switch interval until `columns` is called, so that imports yield to the check."""
         self._has_short_interval = sys.getswitchinterval() == 0.005  # a process's own interval is kept
         if self._has_short_interval:
-            sys.setswitchinterval(INTERVAL)
+            sys.setswitchinterval(SWITCH_SECONDS)
         return self.__enter__()
 
     def columns(self) -> list[Column]:

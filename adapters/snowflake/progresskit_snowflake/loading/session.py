@@ -29,7 +29,7 @@ NO_SUCH_OBJECT = 2003
 """The server's error number for an object that does not exist or is not visible."""
 Keep = Literal["never", "failed", "always"]
 """The values of `keep_staged`: when the stage of a load is kept."""
-PATIENCE = 0.3
+CLEANUP_SECONDS = 0.3
 """Seconds that a clean-up waits for a running statement, before it uses another session."""
 
 
@@ -160,7 +160,7 @@ class Session:
         statement = f"DROP {what.replace(' ', ' IF EXISTS ', 1)}"
         for session in (self, spare):
             with contextlib.suppress(LoadError):
-                session.run(statement, "clearing away", PATIENCE)
+                session.run(statement, "clearing away", CLEANUP_SECONDS)
                 return
         if self._again is not None:
             with contextlib.suppress(LoadError):
@@ -293,7 +293,7 @@ class Loading(Session):
             if not self._published:
                 self._broken_off = threading.current_thread()
                 with contextlib.suppress(LoadError):  # the session's end does the same
-                    self.run("ROLLBACK", "rolling back", PATIENCE)
+                    self.run("ROLLBACK", "rolling back", CLEANUP_SECONDS)
                 self._drop_work(spare)
 
     def begin_anew(self, columns: list[Column]) -> None:

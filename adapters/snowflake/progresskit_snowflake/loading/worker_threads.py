@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-POLL = 0.1
+POLL_SECONDS = 0.1
 """Seconds between two checks of a waiting thread whether the work has been stopped."""
 _END = object()
 
@@ -52,17 +52,17 @@ class ThreadGroup:
         try:
             for thread in self._threads:
                 while thread.is_alive() and not self.errors:  # a long call cannot be interrupted
-                    thread.join(POLL)
+                    thread.join(POLL_SECONDS)
         finally:
             self._stop.set()
         if self.errors:
             raise self.errors[0]
 
     def stop(self) -> None:
-        """Ask the threads to end at their next check, and wait for each for up to `POLL` seconds."""
+        """Ask the threads to end at their next check, and wait for each for up to `POLL_SECONDS` seconds."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(POLL)
+            thread.join(POLL_SECONDS)
 
     def check_stop(self) -> None:
         """Raise `Stopped` if the threads have been asked to end."""
@@ -89,7 +89,7 @@ class Channel:
         while True:
             self._group.check_stop()
             with contextlib.suppress(queue.Full):
-                return self._items.put(item, timeout=POLL)
+                return self._items.put(item, timeout=POLL_SECONDS)
 
     def close(self) -> None:
         """Note that a sender sends no further item."""
@@ -121,7 +121,7 @@ class Channel:
         while True:
             self._group.check_stop()
             with contextlib.suppress(queue.Empty):
-                return self._items.get(timeout=POLL)
+                return self._items.get(timeout=POLL_SECONDS)
 
 
 class Shared:
