@@ -48,7 +48,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
             for tracker in TICKER.shown():
                 tracker.hiding += 1
                 hidden.append(tracker)
-            TICKER.flush_soon(CLEARING)
+            TICKER.flush_soon(CLEARING_SECONDS)
             return tell(*error)
         finally:
             for tracker in hidden:
@@ -86,7 +86,7 @@ def at_end(call: Callable[[], None]) -> None:
     _see_to_the_end()
 
 
-CLEARING = 0.5
+CLEARING_SECONDS = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in

@@ -34,7 +34,7 @@ QUESTION_SECONDS = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
 DRAIN_POLL_SECONDS = 0.002
 """Seconds between two attempts to write to a terminal that accepts words slowly."""
-DRAIN_LIMIT = 30.0
+DRAIN_SECONDS = 30.0
 """Seconds that the end of the process waits at most for a terminal that accepts words slowly."""
 CLOSE_SECONDS = 0.2
 """Seconds that the end of the process waits for the thread."""
@@ -183,7 +183,7 @@ class Relay:
         """Hand on all that has been written by now, and wait for a terminal that is slow, but accepts something each second: what
         the job writes next must not come before."""
         clock = native("time", "monotonic")
-        end = clock() + DRAIN_LIMIT
+        end = clock() + DRAIN_SECONDS
         since, handed = clock(), -1
         while not self.drain() and clock() < end:
             if self.forwarder.handed != handed:

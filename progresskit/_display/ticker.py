@@ -27,9 +27,9 @@ DETACH_TIMEOUT = 2.0
 EXIT_MODES_TIMEOUT = 0.5
 """Seconds without a byte accepted after which a terminal that is given up at the end does not even get its modes
 restored."""
-EXIT_FLUSH_LIMIT = 30.0
+EXIT_FLUSH_SECONDS = 30.0
 """Seconds that the end of the process waits at most for a terminal that is slow but keeps accepting bytes."""
-WRITER_NAP = 0.005
+WRITER_POLL_SECONDS = 0.005
 """Seconds between two checks of a job that has printed more than the terminal has accepted."""
 
 
@@ -165,7 +165,7 @@ class ThreadTicker:
                 return
             if self.inline.is_on:
                 self.inline.poll(at_once=True)
-            time.sleep(WRITER_NAP)
+            time.sleep(WRITER_POLL_SECONDS)
 
     def shown(self) -> list[TrackerCore]:
         """Return the trackers whose rows stand on a terminal."""
@@ -347,7 +347,7 @@ class ThreadTicker:
             before, accepted = accepted, self._bytes_accepted()
             # Slow, but alive: it would hold up a job that prints as well. Or another process is in the middle of a frame.
             if accepted != before or any(display.terminal.awaits_turn for display in self.displays):
-                until = max(until, min(time.monotonic() + self._patience / 2, began + EXIT_FLUSH_LIMIT))
+                until = max(until, min(time.monotonic() + self._patience / 2, began + EXIT_FLUSH_SECONDS))
 
     def _bytes_accepted(self) -> int:
         return sum(display.terminal.bytes_accepted for display in self.displays)

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 RECENT = 0.045
 """Half-life of the recent sums, as a share of the time so far."""
-SHORTEST = 0.3
+SHORTEST_SECONDS = 0.3
 """Half-life of the recent sums in seconds, at least: three frames."""
 SCATTER = 0.15
 """Half-life of the scatter, as a share of the time so far."""
@@ -37,7 +37,7 @@ CERTAIN = 70.0
 """Evidence from which the work before the change is forgotten: eight standard deviations."""
 STALL = 10.3
 """A stop is a stall if it is this many times as long as any stop before."""
-FRAME = 0.1
+FRAME_SECONDS = 0.1
 """Seconds between two frames. Shorter gaps are those of frames that were asked for, and no measure of a stop."""
 GROWTH = 3.0
 """Factor of the expected rise of the cost, over its rise so far and the work left."""
@@ -161,7 +161,7 @@ class Estimate:
         if self._recent_units:
             self._scatter_by(seconds, units, time)
         half_life = RECENT * time
-        fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST else SHORTEST))
+        fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST_SECONDS else SHORTEST_SECONDS))
         self._recent_seconds = self._recent_seconds * fade + seconds
         self._recent_units = self._recent_units * fade + units
         self._seconds += seconds
@@ -197,7 +197,7 @@ class Estimate:
         if pace > self._fastest:
             self._fastest = pace
         half_life = SCATTER * time
-        fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST else SHORTEST))
+        fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST_SECONDS else SHORTEST_SECONDS))
         if residual < -seconds:  # however much sooner than expected: at most the time that it took
             residual = -seconds
         self._scatter = self._scatter * fade + residual * residual
@@ -213,7 +213,7 @@ class Estimate:
 
     def _without_stall(self, seconds: float) -> float:
         """Return how many seconds of a stop of `seconds` belong to the pace."""
-        longest = max(self._longest, FRAME)
+        longest = max(self._longest, FRAME_SECONDS)
         if self._gaps >= 2 and seconds > STALL * longest:
             self._longest = seconds
             self._seconds += self._stalled  # a second one shows that stops are normal

@@ -39,14 +39,14 @@ IN_VAIN_SECONDS = 0.002
 ASKING_SECONDS = 0.0061
 """Seconds between two runs of a thread that waits for the interpreter's lock, at most, with the
 usual switch interval."""
-ON_TIME = 0.001
+ON_TIME_SECONDS = 0.001
 """Seconds of lateness below which a thread neither was stopped nor had to wait for a lock."""
-USUAL_WORK = 0.005
+USUAL_FRAME_SECONDS = 0.005
 """Seconds that a frame takes, unless the thread is held up."""
 READ_SECONDS = 0.5
 """Seconds for which a thread that wakes on time does not read the scheduler's counts. Each reading takes as long as
 drawing a row."""
-USUAL = 0.005
+USUAL_INTERVAL = 0.005
 """Seconds: the interval of a process that has not chosen one."""
 SHORT_INTERVAL = 0.0001
 """Seconds: the shortened interval. Linux timers are late by up to half of it."""
@@ -61,7 +61,7 @@ the job has several threads; and for which it stays shortest after the short int
 NO_HELP_SECONDS = 0.01
 """Seconds of waiting that show that the shortest interval does not help either. After three such
 waits in a row it is given up."""
-LONGEST_SLEEP = 1.0
+LONGEST_SLEEP_SECONDS = 1.0
 """Seconds of sleep after which the number of the job's threads is unknown."""
 
 
@@ -133,7 +133,7 @@ class SuspensionDetector:
         sleep for `meant` seconds."""
         began, cpu, before = self._mark
         now = time.monotonic()
-        if now < self._read_again and before is not None and now - began - meant < ON_TIME:
+        if now < self._read_again and before is not None and now - began - meant < ON_TIME_SECONDS:
             self._mark = now, cpu, _scheduled((before.ready, before.runs + 1))  # as far as is known
             return False
         self._read_again = now + READ_SECONDS
@@ -165,7 +165,7 @@ class SuspensionDetector:
         """
         began, cpu, before = self._mark
         now = time.monotonic()
-        if now - began > USUAL_WORK:
+        if now - began > USUAL_FRAME_SECONDS:
             return self.stopped()
         self._mark = now, cpu, before
         return False
@@ -298,7 +298,7 @@ class SwitchInterval:
     """
 
     def __init__(self) -> None:
-        self._chosen = USUAL
+        self._chosen = USUAL_INTERVAL
         self.is_shortest = False
         self._short_until = 0.0  # in seconds, on the clock of `adjust`
         self._shortest_until = 0.0
@@ -310,7 +310,7 @@ class SwitchInterval:
 
     def end(self) -> None:
         """Restore the usual interval, unless the process has chosen another one meanwhile."""
-        self._set(USUAL)
+        self._set(USUAL_INTERVAL)
 
     def adjust(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
         """Adjust the interval: short if that costs the job nothing, or if there is no other way to get the GIL.
@@ -336,7 +336,7 @@ class SwitchInterval:
         if alone and now < self._shortest_until:
             wanted = SHORTEST_INTERVAL
         else:
-            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL
+            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL_INTERVAL
         if wanted != self._chosen:
             self._set(wanted)
 
@@ -344,7 +344,7 @@ class SwitchInterval:
         if seconds != self._chosen:
             if _is_set_to(self._chosen):
                 sys.setswitchinterval(seconds)
-            elif seconds != USUAL:  # the program has chosen an interval, which is kept
+            elif seconds != USUAL_INTERVAL:  # the program has chosen an interval, which is kept
                 return
             self._chosen = seconds
             self.is_shortest = seconds == SHORTEST_INTERVAL
@@ -406,7 +406,7 @@ class LockBoost:
             own_threads: How many threads of the interpreter are the ticker's.
             first: Whether the first frame may be drawn before that sleep.
         """
-        alone = _thread._count() <= own_threads and delay <= LONGEST_SLEEP
+        alone = _thread._count() <= own_threads and delay <= LONGEST_SLEEP_SECONDS
         interval = self._switch_interval
         interval.adjust(time.monotonic(), self.suspension.waits(), alone=alone, first=first)
         if interval.is_shortest or self._timers.are_exact:

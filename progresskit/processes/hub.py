@@ -39,7 +39,7 @@ PAUSE = 0.02
 """Seconds between two reads of the sockets while clients send: one read then serves many clients."""
 SHOWN_SECONDS = 1.0
 """Seconds that the hub's thread waits for the frame that a client waits for."""
-PATIENCE = 5.0
+HELLO_SECONDS = 5.0
 """Seconds within which a client must send `HELLO`."""
 STRANGERS = 256
 """The most connections without a `HELLO`; beyond it the hub closes the oldest, after `GRACE_SECONDS`."""
@@ -49,7 +49,7 @@ MOST_LINES = 10_000
 """Pending lines beyond which the hub stops reading until the display has drawn some."""
 MOST_READ = 1 << 16
 """Bytes in one read."""
-LONGEST_JOIN = 86_400.0
+JOIN_SECONDS = 86_400.0
 """Seconds that `stop` waits for the thread, which ends by itself."""
 MOST_READS = 1_000
 """Reads after which `_read_all` leaves the rest to the hub's thread."""
@@ -204,7 +204,7 @@ class Hub:
             return
         self._stopping.set()
         self._wake()
-        self._thread.join(LONGEST_JOIN)
+        self._thread.join(JOIN_SECONDS)
         self._thread = None
         self._read_all(1.0)  # messages in transit, above all the final states
         self._inbox.give()
@@ -436,7 +436,7 @@ class Hub:
         waiting.sort(key=lambda client: client.since)
         now = time.monotonic()
         for number, client in enumerate(waiting):
-            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else PATIENCE
+            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else HELLO_SECONDS
             if now - client.since > patience:
                 self._refused += 1
                 self._drop(client)

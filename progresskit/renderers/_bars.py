@@ -46,11 +46,11 @@ _figures = itemgetter(*map(TaskView._fields.index, ("completed", "total", "state
 _standing = itemgetter(
     *map(TaskView._fields.index, ("description", "depth", "total", "unit", "estimated", "state", "color"))
 )
-HOLD = 0.5
+HOLD_SECONDS = 0.5
 """The least seconds for which a rate, a time left and fields are kept."""
-STAGGER = 0.1
+STAGGER_SECONDS = 0.1
 """Seconds by which the first of these periods differs between rows."""
-MANY_ROWS, MANY_HOLD = 10, 1.0
+MANY_ROWS, MANY_HOLD_SECONDS = 10, 1.0
 """With at least this many rows, a rate, a time left and fields are kept for this many seconds: nobody reads twenty of
 them twice a second, and formatting them costs more than all moving texts."""
 
@@ -99,7 +99,7 @@ class Painter:
         known, groups = self._rows, self._groups
         found: list[RowTexts] = []
         joined = False
-        hold = HOLD if len(views) < MANY_ROWS else MANY_HOLD
+        hold = HOLD_SECONDS if len(views) < MANY_ROWS else MANY_HOLD_SECONDS
         for view in views:
             row = known.get(view.id)
             template = view.columns or self._template
@@ -364,7 +364,7 @@ def _update(row: RowTexts, view: TaskView, time: float, hold: float) -> None:
     if changed or time >= row.held_until:
         # With many rows, a few are updated at a time, because the cost of the costliest recent frame decides when the
         # next one comes.
-        row.held_until = time + hold + (STAGGER * (view.position % 5) if last is None else 0.0)
+        row.held_until = time + hold + (STAGGER_SECONDS * (view.position % 5) if last is None else 0.0)
         if changed:
             row.version += 1
         row.update_held(view)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .base import Terminal
 
 
-ANEW = 1.0
+WHOLE_SECONDS = 1.0
 """Seconds after which all rows are written again on a terminal that cuts rows. If it became narrow and wide again
 between two frames, it has cut rows without a signal."""
 
@@ -153,7 +153,7 @@ class RowRenderer:
         above, self._above = self._above, []
         if frame.ended and (ended := [view for view in frame.ended if view.keep]):
             above += self._kept_in_order(in_order(ended), columns, frame.time)
-        whole = not self._reflows and frame.time - self._whole >= ANEW
+        whole = not self._reflows and frame.time - self._whole >= WHOLE_SECONDS
         if whole:
             self._whole = frame.time
         text = self._region.draw(rows, above, size, whole=whole)

@@ -42,7 +42,7 @@ CURVES = 200
 """Tasks at the top whose curves are kept."""
 CURVE_SECONDS = 1.0
 """Seconds between two points of a curve at first."""
-LATEST_PICTURE = 0.25
+PICTURE_SECONDS = 0.25
 """Seconds between two pictures at the least, while tasks are at work."""
 OPEN_SECONDS = 2.0
 """Seconds after its last question for which a page is taken to be open."""
@@ -245,7 +245,7 @@ class PageState:
             took = time.perf_counter() - began
             with self._changed:
                 self._picture = (sequence, text)
-                self._not_before = self._clock() + max(LATEST_PICTURE, (took + ANSWER_SECONDS * self._readers) / SHARE)
+                self._not_before = self._clock() + max(PICTURE_SECONDS, (took + ANSWER_SECONDS * self._readers) / SHARE)
             return text
 
     def _document(self) -> dict[str, Any]:

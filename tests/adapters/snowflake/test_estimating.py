@@ -24,7 +24,7 @@ TICK = 0.01
 @pytest.fixture(autouse=True)
 def samples_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sampling thread does not sample during a test."""
-    monkeypatch.setattr(uploading, "EVERY", 3_600.0)
+    monkeypatch.setattr(uploading, "SAMPLE_SECONDS", 3_600.0)
 
 
 class Wire:

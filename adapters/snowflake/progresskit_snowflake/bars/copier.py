@@ -35,7 +35,7 @@ from ..sql.columns import literal, stage_name, table_name
 from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
-SOON, SELDOM = 0.03, 0.5
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.03, 0.5
 """Seconds between two queries of a statement's state: at least, and at most."""
 FIRST, LATER = 0.5, 0.15
 """The first query, as a share of the seconds that a statement should take, and the pause after each, as a share of those
@@ -77,7 +77,7 @@ def execute_watched(
             note_state(STATES.get(getattr(status, "name", ""), ""))
             check_stop()
             ran = time.monotonic() - began
-            time.sleep(min(max(SOON, ran * LATER, (expected or 0) * FIRST - ran), SELDOM))
+            time.sleep(min(max(POLL_SECONDS, ran * LATER, (expected or 0) * FIRST - ran), LONGEST_POLL_SECONDS))
     except BaseException:
         with contextlib.suppress(Exception):  # the first error is the one to raise
             cursor.abort_query(query)

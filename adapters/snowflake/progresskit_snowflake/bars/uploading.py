@@ -24,7 +24,7 @@ from ..sql.columns import literal, stage_name
 from .estimating import UploadEstimate
 from .progress import SnowflakeProgress
 
-EVERY = 0.03
+SAMPLE_SECONDS = 0.03
 """Seconds between two samples of the counter. The end of a socket that is closed between two samples is not seen."""
 BESIDE = 16 << 10
 """Bytes that may be sent in addition to those of files: requests, and their headers."""
@@ -235,7 +235,7 @@ class _Sampler:
                 self._over.set()
 
     def _run(self, over: threading.Event) -> None:
-        while not over.wait(EVERY):
+        while not over.wait(SAMPLE_SECONDS):
             with self._lock:
                 uploads = list(self._uploads)
             for one in uploads:
