@@ -12,8 +12,8 @@ of a second. Does not know processes: `processes.workers` sets the functions tha
 
 from __future__ import annotations
 
+import abc
 from _thread import start_new_thread
-from abc import ABC, abstractmethod
 from operator import length_hint
 from time import monotonic, sleep
 
@@ -89,7 +89,7 @@ def make_tasks(pending: list[BriefLoop]) -> None:
         loop.add_task()
 
 
-class BriefLoop(Loop, ABC):
+class BriefLoop(Loop, abc.ABC):
     """A loop that becomes a task when it must.
 
     Args:
@@ -116,19 +116,19 @@ class BriefLoop(Loop, ABC):
 
     # What differs by where the loop is
 
-    @abstractmethod
+    @abc.abstractmethod
     def _home(self) -> ProgressTracker:
         """Return the tracker that the task belongs to."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def _watch(self) -> bool:
         """See to it that the loop, which begins, becomes a task in time; return whether it may be a brief one."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def _settle(self) -> object:
         """Make all loops that belong together tasks. Other threads that do so are waited for."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def _tell(self, count: int, seconds: float) -> bool:
         """Report that the loop has ended after `seconds` with `count` items; return whether it was brief enough for that."""
 
