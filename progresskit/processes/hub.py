@@ -39,7 +39,7 @@ PAUSE = 0.02
 """Seconds between two reads of the sockets while clients send: one read then serves many clients."""
 SHOWN_SECONDS = 1.0
 """Seconds that the hub's thread waits for the frame that a client waits for."""
-HELLO_SECONDS = 5.0
+PATIENCE = 5.0
 """Seconds within which a client must send `HELLO`."""
 STRANGERS = 256
 """The most connections without a `HELLO`; beyond it the hub closes the oldest, after `GRACE_SECONDS`."""
@@ -436,7 +436,7 @@ class Hub:
         waiting.sort(key=lambda client: client.since)
         now = time.monotonic()
         for number, client in enumerate(waiting):
-            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else HELLO_SECONDS
+            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else PATIENCE
             if now - client.since > patience:
                 self._refused += 1
                 self._drop(client)
