@@ -101,7 +101,15 @@ class Queries:
         return self._requests.get((session, request)) if request else None
 
     def begin(self, session: str, request: str, statement: str, execute: Execute, *, holdable: bool) -> Query:
-        """Begin a statement, and return it at once."""
+        """Begin a statement, and return it at once.
+
+        Args:
+            session: The token of its session.
+            request: The id of the client's request; empty if there is none.
+            statement: Its text.
+            execute: Runs it, and returns the answer for the client.
+            holdable: Whether it stays in a state for as long as `held_at` says.
+        """
         query = Query(session, statement)
         self._queries[query.id] = self._requests[session, request] = query
         if len(self._queries) > REMEMBERED:
