@@ -46,7 +46,7 @@ USUAL_FRAME_SECONDS = 0.005
 READ_SECONDS = 0.5
 """Seconds for which a thread that wakes on time does not read the scheduler's counts. Each reading takes as long as
 drawing a row."""
-USUAL_INTERVAL = 0.005
+USUAL = 0.005
 """Seconds: the interval of a process that has not chosen one."""
 SHORT_INTERVAL = 0.0001
 """Seconds: the shortened interval. Linux timers are late by up to half of it."""
@@ -298,7 +298,7 @@ class SwitchInterval:
     """
 
     def __init__(self) -> None:
-        self._chosen = USUAL_INTERVAL
+        self._chosen = USUAL
         self.is_shortest = False
         self._short_until = 0.0  # in seconds, on the clock of `adjust`
         self._shortest_until = 0.0
@@ -310,7 +310,7 @@ class SwitchInterval:
 
     def end(self) -> None:
         """Restore the usual interval, unless the process has chosen another one meanwhile."""
-        self._set(USUAL_INTERVAL)
+        self._set(USUAL)
 
     def adjust(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
         """Adjust the interval: short if that costs the job nothing, or if there is no other way to get the GIL.
@@ -336,7 +336,7 @@ class SwitchInterval:
         if alone and now < self._shortest_until:
             wanted = SHORTEST_INTERVAL
         else:
-            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL_INTERVAL
+            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL
         if wanted != self._chosen:
             self._set(wanted)
 
@@ -344,7 +344,7 @@ class SwitchInterval:
         if seconds != self._chosen:
             if _is_set_to(self._chosen):
                 sys.setswitchinterval(seconds)
-            elif seconds != USUAL_INTERVAL:  # the program has chosen an interval, which is kept
+            elif seconds != USUAL:  # the program has chosen an interval, which is kept
                 return
             self._chosen = seconds
             self.is_shortest = seconds == SHORTEST_INTERVAL

@@ -26,7 +26,7 @@ from progresskit._model.frames import Frame
 from progresskit._system.lateness import (
     SHORT_INTERVAL,
     SHORTEST_INTERVAL,
-    USUAL_INTERVAL,
+    USUAL,
     Scheduled,
     SuspensionDetector,
     SwitchInterval,
@@ -433,9 +433,9 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     until(lambda: not tickers())
     count = [1]
     monkeypatch.setattr("_thread._count", lambda: count[0])
-    sys.setswitchinterval(USUAL_INTERVAL)
+    sys.setswitchinterval(USUAL)
     yield count
-    assert interval() == USUAL_INTERVAL
+    assert interval() == USUAL
 
 
 @pytest.fixture
@@ -467,7 +467,7 @@ def test_interval_is_short_until_the_first_frame(
     """Beside other threads it is short until the first frame is drawn."""
     threads[0] = 9
     _, seen = intervals
-    until(lambda: interval() == USUAL_INTERVAL)
+    until(lambda: interval() == USUAL)
     assert seen[0] == SHORT_INTERVAL
     threads[0] = 1
     until(lambda: interval() == SHORT_INTERVAL)
@@ -479,12 +479,12 @@ def test_interval_is_short_where_the_lock_was_kept(
     """Beside other threads it is short where the lock was kept from the ticker."""
     threads[0] = 9
     ticker, _ = intervals
-    until(lambda: interval() == USUAL_INTERVAL)
+    until(lambda: interval() == USUAL)
     assert ticker.thread.boost is not None
     ticker.thread.boost.suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
     ticker.thread.switch_interval._short_until = 0.0
-    until(lambda: interval() == USUAL_INTERVAL)
+    until(lambda: interval() == USUAL)
 
 
 @pytest.mark.usefixtures("threads")
@@ -499,11 +499,11 @@ def test_interval_is_shortest_while_that_helps() -> None:
 
     assert chosen(0.03) == SHORT_INTERVAL  # C code: woken when it asked
     assert chosen(0.03, in_vain=True, alone=False, first=True) == SHORT_INTERVAL
-    assert chosen(0.03, in_vain=True, alone=False) == USUAL_INTERVAL
+    assert chosen(0.03, in_vain=True, alone=False) == USUAL
     assert chosen(0.03, in_vain=True) == SHORTEST_INTERVAL
     assert chosen(0.02) == chosen(0.02) == SHORTEST_INTERVAL  # it may take a while
     assert chosen() == SHORTEST_INTERVAL
-    assert chosen(alone=False) == USUAL_INTERVAL  # a thread of the job's own would pay for it
+    assert chosen(alone=False) == USUAL  # a thread of the job's own would pay for it
     assert chosen() == SHORTEST_INTERVAL
     assert chosen(0.02) == chosen(0.02) == SHORTEST_INTERVAL
     assert chosen(0.02) == SHORT_INTERVAL  # the third in a row: C code
@@ -574,7 +574,7 @@ def test_chosen_switch_interval_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     sys.setswitchinterval(0.01)  # the program's choice comes second, and stays as well
     switch.end()
     assert interval() == 0.01
-    sys.setswitchinterval(USUAL_INTERVAL)
+    sys.setswitchinterval(USUAL)
 
 
 def test_late_thread_knows_that_it_was_starved(monkeypatch: pytest.MonkeyPatch) -> None:
