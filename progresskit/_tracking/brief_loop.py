@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from _thread import start_new_thread
 from operator import length_hint
+from os import getpid
 from time import monotonic, sleep
 
 from .._system.threads import block_signals
@@ -48,6 +49,9 @@ tell: Tell | None = None
 it could. None where loops are tasks from the beginning."""
 settle: Callable[[], object] = int
 """Cleans up what a forked worker has inherited, before the worker uses a tracker. Then calls `add_tasks`."""
+without_first = [0]
+"""The process, by its number, whose next loop is not the first of a worker: the one that forks workers, or a worker that has had
+its first loop. (A list, since a change of a module's name copies three pages.)"""
 _pending: list[BriefLoop] = []  # the first loop while it is no task
 
 
@@ -65,7 +69,10 @@ def is_plain(iterable: Any, description: object, unit: object) -> bool:
 
 def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | None:
     """Return the iterator of the first loop of a forked worker, or None if the loop must be a task from the beginning."""
-    multiprocessing_hook.first_loop = None
+    pid = getpid()
+    if without_first[0] == pid:
+        return None
+    without_first[0] = pid
     if tracker_providers or not is_plain(iterable, description, unit):
         return None
     return _FirstLoop(iterable, description, unit, current_tracker()).run()
