@@ -45,6 +45,8 @@ TASK_SECONDS = 0.05
 """Seconds after which the loop becomes a task."""
 MOST_WHOLE = 8_192
 """Items that a consumer may run through without letting other threads run. In C that takes less than a millisecond."""
+MOST_QUICK = 8_192
+"""Items of a first loop that makes what a task needs only when it becomes one; it hands them out without letting other threads run."""
 LONGEST_UNIT = 40
 """The longest unit, in characters, that one write can report."""
 
@@ -79,7 +81,7 @@ def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | No
     if tracker_providers or not is_plain(iterable, description, unit):
         return None
     source = iter(iterable)
-    if type(source) in SIZED and source is not iterable and length_hint(source) <= MOST_WHOLE:
+    if type(source) in SIZED and source is not iterable and length_hint(source) <= MOST_QUICK:
         loop = _QuickLoop.__new__(_QuickLoop)
         loop._given = iterable, source, description, unit, copy_context()
         loop._begun = loop._task = None
