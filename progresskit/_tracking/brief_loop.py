@@ -12,14 +12,13 @@ of a second. Does not know processes: `processes.workers` sets the functions tha
 
 from __future__ import annotations
 
-from _thread import start_new_thread
 from contextvars import copy_context
 from operator import length_hint
 from os import getpid
 from sys import _getframe
-from time import monotonic, sleep
+from time import monotonic
 
-from .._system.threads import block_signals
+from .._system.threads import call_later
 from . import joining, multiprocessing_hook
 from .core import current_loop
 from .joining import current_tracker
@@ -250,7 +249,7 @@ class _FirstLoop(BriefLoop):
             return False
         _pending.append(self)
         try:
-            start_new_thread(_wait, ())
+            call_later(TASK_SECONDS, _settle_if_running)
         except RuntimeError:  # no threads here
             settle()
         return True
@@ -380,9 +379,7 @@ class _QuickLoop(_FirstLoop):
 _BEGINNING = None, -1, (), 0, 0.0, None
 
 
-def _wait() -> None:
-    """Make the loop a task if it is still running. Runs in a thread."""
-    block_signals()
-    sleep(TASK_SECONDS)
+def _settle_if_running() -> None:
+    """Make the loop a task if it is still running."""
     if _pending:
         settle()
