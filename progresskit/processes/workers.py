@@ -78,7 +78,8 @@ class _Host:
         try:
             from multiprocessing.util import Finalize
 
-            Finalize(None, self._stop, exitpriority=-200)  # after multiprocessing has joined the workers
+            # After multiprocessing has joined the workers. Kept, since each forked child would copy eight pages to free it.
+            self._finalizer = Finalize(None, self._stop, exitpriority=-200)
         except ImportError:
             pass
 
