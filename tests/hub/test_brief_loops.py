@@ -17,8 +17,9 @@ from shown import Shown
 from progresskit import ProgressTracker, Task, current_tracker, track
 from progresskit._system.platform import HAS_FORK
 from progresskit._tracking import brief_loop
-from progresskit.processes import _brief_ends, workers
+from progresskit.processes import _brief_ends, hub, workers
 from progresskit.processes._brief_ends import BriefEnd, Pipe
+from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 
 pytestmark = pytest.mark.skipif(not HAS_FORK, reason="this system does not fork")
@@ -301,6 +302,20 @@ def test_full_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     os.write(pipe.writer, b"\n-1 2 it\n1 2\nx 2 it\n" + b"9" * 200 + b" 2 it\n1 2 \x1b[31mrow\n")
     assert [end.amount for end in pipe.read()] == [1]
     pipe.close()
+
+
+def test_pipe_is_read_when_asked(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for what workers have sent gets it, though the hub's thread has read the pipe just now."""
+    monkeypatch.setattr(hub, "PIPE_PAUSE", 60.0)
+    with Feed("none") as feed, hub.Hub(feed) as served:
+        assert served.brief_writer is not None
+        os.write(served.brief_writer, b"1 500 it\n")
+        here.until(lambda: served._pipe_due is not None)
+        os.write(served.brief_writer, b"2 500 it\n")
+        served.catch_up()
+        assert brief() == [(1, "it"), (2, "it")]
+        os.write(served.brief_writer, b"3 500 it\n")
+    assert brief()[2:] == [(3, "it")]
 
 
 def count_three(task: Task) -> None:
