@@ -36,7 +36,12 @@ class _InheritedCore:
     def __get__(self, tracker: ProgressTracker | None, kind: type[ProgressTracker]) -> Any:
         if type(_ticker) is InheritedTicker:
             settle()
-        return self if tracker is None else tracker.__dict__[CORE]
+        if tracker is None:
+            return self
+        try:
+            return tracker.__dict__[CORE]
+        except KeyError:
+            raise AttributeError(CORE) from None
 
     def __set__(self, tracker: ProgressTracker, core: object) -> None:
         tracker.__dict__[CORE] = core

@@ -318,6 +318,15 @@ def test_pipe_is_read_when_asked(here: Here, monkeypatch: pytest.MonkeyPatch) ->
     assert brief()[2:] == [(3, "it")]
 
 
+def test_trackers_after_a_fork(here: Here) -> None:
+    """A process that has forked workers uses its trackers as before, also one that was made in part."""
+    here.run(one_loop)
+    assert not hasattr(ProgressTracker.__new__(ProgressTracker), "_core")
+    with ProgressTracker("none") as tracker:
+        assert list(track("abc")) == ["a", "b", "c"]
+        assert tracker.add_task("later").tracker is tracker
+
+
 def count_three(task: Task) -> None:
     task.advance(3)
 
