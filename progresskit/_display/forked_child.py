@@ -2,8 +2,8 @@
 
 A child copies each memory page that it writes to, at some microseconds each, and hundreds of pages hold what trackers, the ticker
 and the hub are made of. Many a worker lives for a millisecond and never uses them. So the hooks of a fork that may be put off wait
-until the child asks a tracker or the ticker for anything: a descriptor on `ProgressTracker` and a subclass of the ticker see that.
-Does not know what is put off.
+until the child asks a tracker or the ticker for anything: a descriptor on `ProgressTracker` and a subclass of the ticker see that. The
+parent sets up the descriptor, once, because a change of a class writes to a dozen pages. Does not know what is put off.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CORE = "_core"
 """The attribute by which every public method of a tracker gets at anything."""
 
 
-class _InheritedTicker(ThreadTicker):
+class InheritedTicker(ThreadTicker):
     """The parent's ticker, until the child uses it."""
 
     def __getattribute__(self, name: str) -> Any:
@@ -31,11 +31,17 @@ class _InheritedTicker(ThreadTicker):
 
 
 class _InheritedCore:
-    """Stands in the class for the attribute `_core` of all trackers, until the child uses one."""
+    """Stands in the class for the attribute `_core` of all trackers, in a process that forks and until its child uses a tracker."""
 
     def __get__(self, tracker: ProgressTracker | None, kind: type[ProgressTracker]) -> Any:
-        settle()
-        return self if tracker is None else tracker.__dict__[CORE]
+        if type(_ticker) is InheritedTicker:
+            settle()
+        if tracker is None:
+            return self
+        try:
+            return tracker.__dict__[CORE]
+        except KeyError:
+            raise AttributeError(CORE) from None
 
     def __set__(self, tracker: ProgressTracker, core: object) -> None:
         tracker.__dict__[CORE] = core
@@ -48,24 +54,25 @@ _put_off: Callable[[], None] | None = None
 _is_settling = False
 
 
-def put_off(call: Callable[[], None], ticker: ThreadTicker) -> None:
-    """Put off `call` in this forked child until the child uses `ticker` or a tracker."""
+def prepare(call: Callable[[], None], ticker: ThreadTicker) -> None:
+    """Prepare children in which `call` waits until they use `ticker` or a tracker: those in which the class of `ticker` becomes
+    `InheritedTicker`."""
     global _put_off, _ticker
-    _put_off, _ticker = call, ticker
-    ticker.__class__ = _InheritedTicker
-    setattr(ProgressTracker, CORE, _INHERITED_CORE)
+    if _put_off is None:
+        _put_off, _ticker = call, ticker
+        setattr(ProgressTracker, CORE, _INHERITED_CORE)
 
 
 def is_put_off() -> bool:
-    """Return whether calls that were put off have not been made yet."""
-    return _put_off is not None
+    """Return whether this is a child with a call that has not been made yet."""
+    return type(_ticker) is InheritedTicker
 
 
 def settle() -> None:
     """Make the calls that were put off, once. Other threads wait for them."""
     global _put_off, _is_settling
     with _lock:
-        if _is_settling or _ticker is None or _put_off is None:
+        if _is_settling or _ticker is None or _put_off is None or not is_put_off():
             return
         _is_settling = True
         try:

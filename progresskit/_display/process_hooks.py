@@ -16,6 +16,7 @@ from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
 from .._tracking.task_record import TREE_LOCK
 from . import forked_child
+from .forked_child import InheritedTicker
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False
@@ -150,18 +151,28 @@ def _after_in_parent() -> None:
         capture.forked()
 
 
-def _after_in_child() -> None:
-    counting.LOCK.release()
-    TREE_LOCK.release()
+def put_off() -> None:
+    """Have a child that is forked now do only `at_once` until it uses a tracker."""
+    forked_child.prepare(_enter_child, TICKER)
+
+
+def _after_in_child(
+    # Looking these up in modules would write to ten more memory pages.
+    release_counts: Callable[[], None] = counting.LOCK.release,
+    release_tree: Callable[[], None] = TREE_LOCK.release,
+    close: Callable[[int], None] = os.close,
+) -> None:
+    release_counts()
+    release_tree()
     for fd in DESCRIPTORS:
         try:
-            os.close(fd)
+            close(fd)
         except OSError:  # another thread was just closing it
             pass
     if at_once is None:
         _enter_child()
     else:
-        forked_child.put_off(_enter_child, TICKER)
+        TICKER.__class__ = InheritedTicker
         at_once()
 
 

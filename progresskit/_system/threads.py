@@ -8,9 +8,13 @@ from __future__ import annotations
 
 # `signal` makes enum members of all 64 signals, in a hundred memory pages that a forked worker must copy.
 import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone
+import operator
 import sys
 import threading
+from _thread import start_new_thread
 from contextlib import contextmanager
+from functools import partial
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from .platform import has_signal_masks
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _ALL_SIGNALS = frozenset(_signal.valid_signals()) if has_signal_masks() else frozenset()
+_BLOCK_SIGNALS = (partial(_signal.pthread_sigmask, _signal.SIG_BLOCK, _ALL_SIGNALS),) if has_signal_masks() else ()
 
 
 def is_patched() -> bool:
@@ -122,6 +127,18 @@ def block_signals() -> None:
     here, not kill the process."""
     if has_signal_masks():
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _ALL_SIGNALS)
+
+
+def call_later(seconds: float, call: Callable[[], object]) -> None:
+    """Call `call` after `seconds`, in a thread that blocks signals.
+
+    The thread runs no Python code until then: the functions of a thread that has only begun to wait would make a worker that lives
+    for a millisecond wait for the interpreter's lock, and copy ten memory pages.
+
+    Raises:
+        RuntimeError: no thread can be started.
+    """
+    start_new_thread(list, (map(operator.call, (*_BLOCK_SIGNALS, partial(sleep, seconds), call)),))
 
 
 def is_main_thread() -> bool:

@@ -30,7 +30,8 @@ terminal_key: TerminalKey | None = None
 is_worker = False
 """Whether this process is a worker, which its parent may kill as soon as it has a result."""
 first_loop: Callable[[Any, object, object], Any] | None = None
-"""In a worker that was forked and has shown nothing yet, makes the iterator of its first loop; see `brief_loop`."""
+"""In a worker that was forked and has shown nothing yet, makes the iterator of its first loop, and in the process that forks workers
+returns None; see `brief_loop`."""
 
 
 class JoinHub:

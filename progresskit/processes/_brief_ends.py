@@ -7,6 +7,7 @@ of a line in the pipe. Does not know which loops are brief, or how they are show
 from __future__ import annotations
 
 import os
+from os import write
 from typing import NamedTuple
 
 from .._model.numbers import LARGEST
@@ -23,7 +24,7 @@ writer: int | None = None
 def tell(amount: int, seconds: float, unit: str) -> bool:
     """Tell that a loop has come to its end, and return whether that was possible. Does not wait."""
     try:
-        return writer is not None and os.write(writer, f"{amount} {int(seconds * 1e6)} {unit}\n".encode()) > 0
+        return writer is not None and write(writer, b"%d %d %s\n" % (amount, seconds * 1e6, unit.encode())) > 0
     except OSError:  # the pipe is full, or the hub has closed
         return False
 

@@ -39,6 +39,9 @@ PAUSE = 0.02
 """Seconds between two reads of the sockets while clients send: one read then serves many clients."""
 SHOWN_SECONDS = 1.0
 """Seconds that the hub's thread waits for the frame that a client waits for."""
+PIPE_PAUSE = 0.1
+"""Seconds between two reads of the pipe by the hub's thread, which is as often as frames show what came: a process that forks one short
+worker after the other would wake the thread for each."""
 PATIENCE = 5.0
 """Seconds within which a client must send `HELLO`."""
 STRANGERS = 256
@@ -96,6 +99,7 @@ class Hub:
         self._tcp = not has_unix_sockets() if tcp is None else tcp
         self._listener: Listener | None = None
         self._pipe: Pipe | None = None  # which forked workers inherit
+        self._pipe_due: float | None = None  # when the hub's thread watches the pipe again, which it has just read
         self._refused = self._dropped = 0
         self._lock = threading.Lock()  # guards the clients
         self._clients: set[_Client] = set()
@@ -194,7 +198,7 @@ class Hub:
                 pipe = Pipe()
                 opened.callback(pipe.close)
                 selector.register(pipe.reader, selectors.EVENT_READ)
-                self._pipe = pipe
+                self._pipe, self._pipe_due = pipe, None
             self._listener, self._waker, self._woken, self._selector = listener, waker, woken, selector
             self._opened = opened.pop_all()
 
@@ -341,12 +345,23 @@ class Hub:
             while self._behind and not self._stopping.wait(PAUSE):
                 pass  # the terminal is slow: clients keep their messages and merge them
             with self._reading:
-                strangers = self._strangers()
-            moved = self._read_sockets(1.0 if strangers else None)
+                waits = [1.0] if self._strangers() else []
+                waits += self._watch_pipe(time.monotonic())
+            moved = self._read_sockets(min(waits, default=None))
             if self._inbox.is_pending:
                 self.feed.announce()
             if not self._answer_shown() and moved:
                 self._stopping.wait(PAUSE)
+
+    def _watch_pipe(self, now: float) -> list[float]:
+        """Watch the pipe again if it is time to, and return the seconds until it is, if it is not. The hub's thread calls this."""
+        if self._pipe_due is None or self._pipe is None or self._closed:
+            return []
+        if self._pipe_due > now:
+            return [self._pipe_due - now]
+        self._selector.register(self._pipe.reader, selectors.EVENT_READ)
+        self._pipe_due = None
+        return []
 
     def _answer_shown(self) -> bool:
         """Show all that clients have sent where one of them waits for that, answer it, and return whether one did."""
@@ -378,7 +393,7 @@ class Hub:
                 break
 
     def _read_sockets(self, timeout: float | None) -> int:
-        """Read from all ready sockets, after waiting at most `timeout` seconds for one, and return their number.
+        """Read from all ready sockets and the pipe, after waiting at most `timeout` seconds for one, and return the number of sockets.
 
         Any thread may call this. When it returns, the hub's own thread has also finished any read that it had begun.
         """
@@ -395,6 +410,8 @@ class Hub:
             try:
                 if timeout == 0:
                     events = self._selector.select(0)
+                    if self._pipe is not None and self._pipe_due is not None:
+                        self._inbox.store_brief_ends(self._pipe.read())
                 return self._handle(events)
             finally:
                 self._reader = None
@@ -409,12 +426,17 @@ class Hub:
         for key, _ in events:  # first: a process may have closed one connection, and opened another one
             if key.data in self._clients:
                 self._read(key.data)
+        pipes = 0
         for each in ready:
             if self._listener is not None and each is self._listener.socket:
                 self._accept(self._listener)
             elif self._pipe is not None and each == self._pipe.reader:
+                pipes = 1
                 self._inbox.store_brief_ends(self._pipe.read())
-        return len(ready)
+                if self._reader == self._serving:
+                    self._selector.unregister(each)
+                    self._pipe_due = time.monotonic() + PIPE_PAUSE
+        return len(ready) - pipes
 
     def _accept(self, listener: Listener) -> None:
         try:

@@ -78,7 +78,8 @@ class _Host:
         try:
             from multiprocessing.util import Finalize
 
-            Finalize(None, self._stop, exitpriority=-200)  # after multiprocessing has joined the workers
+            # After multiprocessing has joined the workers. Kept, since each forked child would copy eight pages to free it.
+            self._finalizer = Finalize(None, self._stop, exitpriority=-200)
         except ImportError:
             pass
 
@@ -94,7 +95,7 @@ class _Host:
 
     def _deliver_lines(self) -> None:
         """Put the lines that workers have sent by now before a line that this process is about to add."""
-        if _host is not self:  # in a forked child
+        if self.pid != os.getpid():  # in a forked child
             return
         try:
             self.hub.deliver_lines(LINE_SECONDS)
@@ -141,7 +142,7 @@ class _Host:
 
     def read_counts(self) -> None:
         """Read the counts that workers have sent."""
-        if _host is self:  # in a forked child, this object is the parent's
+        if self.pid == os.getpid():  # in a forked child, this object is the parent's
             self.hub.read_counts()
 
     def _count(self, source: Hashable, counts: Mapping[int, Count] | None) -> None:
@@ -184,17 +185,17 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
-_first_loop: Any = None  # makes the first loop of a worker that is being forked, if that loop can be a brief one
-_variable = b""  # the hub's address for a worker that is being forked, encoded
 _prepared_for: tuple[object, ...] | None = (
     None  # what the last fork's preparation depended on; None: the next one prepares anew
 )
+_at_once: Callable[[], None] | None = None  # what the last preparation has made
 _preloaded: set[tuple[str, ...]] = set()  # which modules have been imported before a fork
 _terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for a worker being forked
 
 
 def address() -> str | None:
     """Return the address to which a worker that starts now sends its frames; None if nothing shows them."""
+    forked_child.settle()
     outer = hub_address()
     if outer is not None:
         return outer
@@ -205,6 +206,7 @@ def address() -> str | None:
 
 def rows_terminal() -> tuple[object, ...] | None:
     """Return the key of the terminal that shows the rows of workers that start now; None if none does."""
+    forked_child.settle()
     if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
         return multiprocessing_hook.terminal_key
     core = (_host.tracker if _host is not None else current_tracker())._core
@@ -241,6 +243,7 @@ def initializer() -> JoinHub:
         ...     list(pool.map(abs, [-1, -2]))
         [1, 2]
     """
+    forked_child.settle()
     outer = hub_address()
     return JoinHub(_own_address() if outer is None else outer, rows_terminal())
 
@@ -253,6 +256,7 @@ def move(tracker: ProgressTracker) -> None:
 
 def catch_up() -> None:
     """Deliver all that workers have sent so far."""
+    forked_child.settle()
     if _host is not None:
         _host.hub.catch_up()
 
@@ -287,9 +291,15 @@ def _before_fork() -> None:
             for tracker in (*entered, *shared):
                 for task in tracker.tasks:
                     _host.hand_out(task)
-        if _given is not None and _terminal is None and not _handles and not is_patched():
+        if (
+            _given is not None
+            and _terminal is None
+            and not _handles
+            and not is_patched()
+            and hasattr(os.environ, "_data")
+        ):
             _prepare_brief_loop(_given)
-            _prepared_for = _circumstances()
+            _prepared_for = _circumstances() if process_hooks.at_once is not None else None
     except Exception:  # an error of the display must not keep the worker from starting
         _given = None
 
@@ -309,6 +319,7 @@ def _circumstances() -> tuple[object, ...] | None:
     return (
         _host.hub.brief_writer,
         *entered,
+        multiprocessing_hook.first_loop,
         core.renderer,
         core.stream,
         core.terminal,
@@ -333,52 +344,55 @@ def _preload(names: tuple[str, ...]) -> None:
 
 def _prepare_brief_loop(given: str) -> None:
     """Prepare the fork of a worker whose first loop is a brief one, and that sets up everything else when it uses a tracker."""
-    global _first_loop, _variable
+    global _at_once
     from .._tracking import brief_loop
 
     if _host is not None:
         _brief_ends.writer = _host.hub.brief_writer
     if _brief_ends.writer is not None:  # the pipe is this process's, or that of the process that forked it
         brief_loop.tell, brief_loop.settle = _brief_ends.tell, forked_child.settle
-        _first_loop, _variable = brief_loop.first_loop, given.encode()
-        process_hooks.at_once = _at_once
+        if multiprocessing_hook.first_loop is None:
+            multiprocessing_hook.first_loop = brief_loop.first_loop  # here, since the child would copy six pages for it
+        if multiprocessing_hook.first_loop is brief_loop.first_loop:
+            brief_loop.without_first[0] = os.getpid()
+            _at_once = _set_up(given)
+            process_hooks.put_off()
+            process_hooks.at_once = _at_once
 
 
-def _at_once() -> None:
-    """Do the part of a forked worker's set-up that cannot wait.
+def _set_up(given: str) -> Callable[[], None]:
+    """Return a function that does the part of a forked worker's set-up that cannot wait.
 
-    The worker may live for a millisecond only, and copies each memory page that it writes to, at some microseconds a page.
+    The worker may live for a millisecond only, and copies each memory page that it writes to, at some microseconds a page. So the
+    function has all that it uses at hand; to set the variable in `os.environ`, which encodes it, would write to twenty more.
     """
-    global _parents_host, _host
-    _parents_host, _host = _host, None
-    multiprocessing_hook.first_loop = _first_loop
-    _set_variable()
-    _share_tasks()
+    name, value, putenv = os.fsencode(VARIABLE), os.fsencode(given), os.putenv
+    set_item = os.environ._data.__setitem__  # type: ignore[attr-defined]  # private: `_circumstances` has seen to it
+    host = _host
+    handles = {} if host is None else host.handles
+
+    def set_up() -> None:
+        set_item(name, value)
+        putenv(name, value)
+        if handles:
+            _share_tasks(host)
+
+    return set_up
 
 
-def _set_variable() -> None:
-    """Set the environment variable of the hub as `os.environ` does, which copies twenty pages to encode it."""
-    try:
-        os.environ._data[VARIABLE.encode()] = _variable  # type: ignore[attr-defined]  # private: as below without it
-        os.putenv(VARIABLE, _variable)
-    except Exception:
-        os.environ[VARIABLE] = os.fsdecode(_variable)
-
-
-def _share_tasks() -> None:
-    """Make the parent's tasks handles, so that this process sends what it counts in them to the parent."""
-    if _parents_host is not None and _parents_host.handles:
-        own = _parents_host.address
-        for number, task in _parents_host.handles.items():
+def _share_tasks(host: _Host | None) -> None:
+    """Make the tasks of the parent's `host` handles, so that this process sends what it counts in them to the parent."""
+    if host is not None and host.handles:
+        own = host.address
+        for number, task in host.handles.items():
             if task._end is None:
                 _share(own, number, task)
 
 
 def _in_child() -> None:
     """Join the parent's hub, in a worker that was forked."""
-    global _host, _parents_host, _lock, _given, _prepared_for
-    if _host is not None:
-        _parents_host, _host = _host, None
+    global _host, _lock, _given, _prepared_for
+    parents_host, _host = _host, None
     _lock = RLock()
     given, _given, _prepared_for = _given, None, None
     if process_hooks.at_once is None:
@@ -388,7 +402,7 @@ def _in_child() -> None:
     multiprocessing_hook.is_worker = True
     os.environ[VARIABLE] = given
     if process_hooks.at_once is None:
-        _share_tasks()
+        _share_tasks(parents_host)
     for tracker in entered:
         _make_client(tracker._core)
     if joining.shared is not None:
@@ -427,7 +441,6 @@ def _make_client(core: TrackerCore) -> None:
 
 
 _CLIENT = hub_client(None, "the parent has a hub")
-_parents_host: _Host | None = None  # in a forked child
 process_hooks.before_fork(_before_fork)
 process_hooks.in_child(_in_child)
 process_hooks.when_in_order(_add_brief_loop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from shown import Shown
 from progresskit import ProgressTracker, Task, current_tracker, track
 from progresskit._system.platform import HAS_FORK
 from progresskit._tracking import brief_loop
-from progresskit.processes import _brief_ends, workers
+from progresskit.processes import _brief_ends, hub, workers
 from progresskit.processes._brief_ends import BriefEnd, Pipe
+from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 
 pytestmark = pytest.mark.skipif(not HAS_FORK, reason="this system does not fork")
@@ -302,6 +304,29 @@ def test_full_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe.close()
 
 
+def test_pipe_is_read_when_asked(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for what workers have sent gets it, though the hub's thread has read the pipe just now."""
+    monkeypatch.setattr(hub, "PIPE_PAUSE", 60.0)
+    with Feed("none") as feed, hub.Hub(feed) as served:
+        assert served.brief_writer is not None
+        os.write(served.brief_writer, b"1 500 it\n")
+        here.until(lambda: served._pipe_due is not None)
+        os.write(served.brief_writer, b"2 500 it\n")
+        served.catch_up()
+        assert brief() == [(1, "it"), (2, "it")]
+        os.write(served.brief_writer, b"3 500 it\n")
+    assert brief()[2:] == [(3, "it")]
+
+
+def test_trackers_after_a_fork(here: Here) -> None:
+    """A process that has forked workers uses its trackers as before, also one that was made in part."""
+    here.run(one_loop)
+    assert not hasattr(ProgressTracker.__new__(ProgressTracker), "_core")
+    with ProgressTracker("none") as tracker:
+        assert list(track("abc")) == ["a", "b", "c"]
+        assert tracker.add_task("later").tracker is tracker
+
+
 def count_three(task: Task) -> None:
     task.advance(3)
 
@@ -339,6 +364,152 @@ def test_circumstances_change(here: Here, monkeypatch: pytest.MonkeyPatch) -> No
         fork(one_loop)
         workers.catch_up()
         assert len(brief()) + sum(ends()) == 3
+
+
+def stop_iterating() -> None:
+    loop = track([1, 2, 3], "dropped")
+    next(loop)
+
+
+def never_begin() -> None:
+    track([1, 2, 3], "unused")
+
+
+def ask_and_never_begin() -> None:
+    assert track([1, 2, 3], "asked").task.waiting
+
+
+def close_before() -> None:
+    loop = track([1, 2, 3], "closed")
+    loop.close()
+    assert list(loop) == []
+
+
+def close_within() -> None:
+    loop = track([1, 2, 3], "closed")
+    for _ in loop:
+        loop.close()
+    loop.close()
+
+
+def pass_to_zip() -> None:
+    assert list(zip("ab", track([1, 2, 3], "zipped"), strict=False)) == [("a", 1), ("b", 2)]
+
+
+def pass_to_zip_exactly() -> None:
+    assert list(zip(track([1, 2], "zipped"), "abc", strict=False)) == [(1, "a"), (2, "b")]
+
+
+def find_any() -> None:
+    assert any(track([0, 1, 1], "any"))
+
+
+def fail_in_c() -> None:
+    with pytest.raises(TypeError):
+        sum(track([1, "b", 3], "summed"))  # type: ignore[arg-type]
+
+
+def interrupt() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        for number in track([1, 2, 3], "interrupted"):
+            if number == 2:
+                raise KeyboardInterrupt
+
+
+def grow() -> None:
+    numbers = [1, 2]
+    for number in track(numbers, "grown"):
+        if number < 5:
+            numbers.append(number + 2)
+
+
+def shrink() -> None:
+    numbers = [1, 2, 3, 4]
+    for _ in track(numbers, "shrunk"):
+        numbers.pop()
+
+
+def return_within() -> None:
+    for number in track("abc", "returned"):
+        if number == "b":
+            return
+
+
+def handle_and_break() -> None:
+    for number in track([1, 2, 3], "handled"):
+        try:
+            raise ValueError(number)
+        except ValueError:
+            break
+
+
+def iterate_again() -> None:
+    loop = track([1, 2, 3], "again")
+    assert (list(loop), list(loop)) == ([1, 2, 3], [])
+
+
+def share() -> None:
+    loop = track(range(2_000), "shared")
+    found: list[int] = []
+    threads = [threading.Thread(target=found.extend, args=(loop,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == list(range(2_000))
+
+
+def use_the_tracker_within() -> None:
+    for number in track([1, 2, 3], "settled"):
+        if number == 2:
+            current_tracker().print("said")
+
+
+def ask_within_and_break() -> None:
+    loop = track([1, 2, 3], "asked")
+    for number in loop:
+        assert loop.task.total == 3
+        if number == 2:
+            break
+
+
+ENDS = (
+    *(stop_iterating, never_begin, ask_and_never_begin, close_before, close_within, pass_to_zip, pass_to_zip_exactly, find_any),
+    *(fail_in_c, interrupt, grow, shrink, return_within, handle_and_break, iterate_again, share, use_the_tracker_within),
+    *(ask_within_and_break, leave, raise_within, nest),
+)  # fmt: skip
+
+
+def note_ends(target: Callable[[], None], most: int, found: Any) -> None:
+    """Do `target` with loops of at most `most` items as quick ones. Put what was reported, and all tasks, into `found`."""
+    brief_loop.MOST_QUICK = most
+    reported: list[int] = []
+    made: list[Task] = []
+    tell, add_task = brief_loop.tell, ProgressTracker.add_task
+
+    def note(count: int, seconds: float, unit: str) -> bool:
+        reported.append(count)
+        return tell is not None and tell(count, seconds, unit)
+
+    def keep(self: ProgressTracker, *arguments: Any, **options: Any) -> Task:
+        made.append(add_task(self, *arguments, **options))
+        return made[-1]
+
+    brief_loop.tell, ProgressTracker.add_task = note, keep  # type: ignore[method-assign]  # in this process alone
+    target()
+    found.put((reported, [(task.description, task.state, task.completed, task.total) for task in made]))
+
+
+@pytest.mark.parametrize("target", ENDS, ids=lambda target: target.__name__)
+def test_quick_loops(target: Callable[[], None], here: Here) -> None:
+    """A loop over a short sequence ends as any other first loop does."""
+    context = multiprocessing.get_context("fork")
+    outcomes = []
+    for most in (brief_loop.MOST_QUICK, -1):
+        found = context.SimpleQueue()
+        here.run(note_ends, target, most, found)
+        outcomes.append(found.get())
+    assert outcomes[0] == outcomes[1]
 
 
 def test_not_elsewhere() -> None:
