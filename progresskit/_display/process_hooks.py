@@ -14,6 +14,7 @@ import threading
 from .._system.platform import HAS_FORK
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
+from .._tracking.multiprocessing_hook import is_child_of, loaded
 from .._tracking.task_record import TREE_LOCK
 from . import forked_child
 from .ticker import ThreadTicker
@@ -60,11 +61,13 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
 def _see_to_the_end() -> None:
     """Make a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
     global _seen_to
-    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
-    parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
-    if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
-        _seen_to = os.getpid()
-        finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
+    if _seen_to == os.getpid():
+        return
+    for process in loaded("process"):
+        finalize = getattr(sys.modules.get(f"{process.__package__}.util"), "Finalize", None)
+        if finalize is not None and is_child_of(process):
+            _seen_to = os.getpid()
+            finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
 
 
 def _end(*, wait: bool = True) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 from _thread import RLock
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from .._system.job import hub_address
 from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.hub_link import settle_ended
+from .._tracking.multiprocessing_hook import is_child_of, loaded
 from ..renderers.destinations import prefer_hub
 from ._connection import Connection
 from ._ended_counts import SHORT_TASK_SECONDS, UnseenTasks
@@ -269,9 +269,7 @@ def _prepare() -> None:
         return
     _prepared = os.getpid()
     process_hooks.at_end(_close_all)
-    process = sys.modules.get("multiprocessing.process")
-    parent = getattr(process, "parent_process", None)
-    if parent is not None and parent() is not None and "multiprocessing.connection" in sys.modules:
+    if any(map(is_child_of, loaded("process"))) and loaded("connection"):
         send_before_results()  # without that module nothing can be sent
 
 
@@ -283,10 +281,14 @@ def send_before_results() -> None:
     method. It is private to the standard library: if it is missing, the thread sends the numbers at its next check.
     """
     try:
-        from multiprocessing import connection as connections  # a process that is being spawned cannot import it yet
-    except ImportError:
-        return
-    connection = getattr(connections, "Connection", None)
+        import multiprocessing.connection  # noqa: F401
+    except ImportError:  # a process that is being spawned cannot import it yet
+        pass
+    for module in loaded("connection"):
+        _send_before_results(getattr(module, "Connection", None))
+
+
+def _send_before_results(connection: Any) -> None:
     send = getattr(connection, "_send_bytes", None)
     if send is None or getattr(send, "progresskit", False):
         return
@@ -300,7 +302,7 @@ def send_before_results() -> None:
         return send(self, buffer)
 
     _send_bytes.progresskit = True  # type: ignore[attr-defined]  # marks the replacement
-    connection._send_bytes = _send_bytes  # type: ignore[union-attr]  # it is a class if it has the method
+    connection._send_bytes = _send_bytes
 
 
 def _in_child() -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from .._display import process_hooks
 from .._system.job import OWN_HUBS
 from .._system.platform import HAS_FORK, has_poll, has_unix_sockets
-from .._system.threads import QuickThread, is_patched
+from .._system.threads import QuickThread, is_patched, native
 from .._tracking.multiprocessing_hook import VARIABLE
 from ._brief_ends import Pipe
 from ._inbox import Inbox, Sender
@@ -394,10 +394,18 @@ class Hub:
             self._reader = threading.get_ident()
             try:
                 if timeout == 0:
-                    events = self._selector.select(0)
+                    events = self._poll_natively() if is_patched() and has_poll() else self._selector.select(0)
                 return self._handle(events)
             finally:
                 self._reader = None
+
+    def _poll_natively(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the events that are there by now. gevent's selector has only those of before its loop last ran."""
+        keys = {key.fd: key for key in self._selector.get_map().values()}
+        poll = native("select", "poll")()
+        for descriptor in keys:
+            poll.register(descriptor, native("select", "POLLIN"))
+        return [(keys[descriptor], selectors.EVENT_READ) for descriptor, _ in poll.poll(0)]
 
     def _handle(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
         ready = [key.fileobj for key, _ in events if key.fileobj is not self._woken]
