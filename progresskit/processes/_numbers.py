@@ -30,6 +30,7 @@ from ..renderers.destinations import prefer_hub
 from ._connection import Connection
 from ._ended_counts import SHORT_TASK_SECONDS, UnseenTasks
 from ._protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts
+from ._sudden_ends import SUDDEN_SECONDS, send_before_sudden_ends
 
 if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
@@ -253,6 +254,21 @@ def flush() -> None:
         each.flush()
 
 
+def _send_all(seconds: float) -> None:
+    """Send changed numbers, and ended tasks and lines, waiting at most `seconds` for a frame, twice."""
+    flush()
+    process_hooks.TICKER.flush_all(seconds)
+
+
+def send_at_any_end() -> None:
+    """Send everything before this process ends also where it calls no exit functions."""
+    send_before_sudden_ends(_send_suddenly)
+
+
+def _send_suddenly() -> None:
+    _send_all(SUDDEN_SECONDS)
+
+
 def _close_all() -> None:
     settle_ended()
     for each in list(_all.values()):
@@ -269,6 +285,7 @@ def _prepare() -> None:
         return
     _prepared = os.getpid()
     process_hooks.at_end(_close_all)
+    send_at_any_end()
     if any(map(is_child_of, loaded("process"))) and loaded("connection"):
         send_before_results()  # without that module nothing can be sent
 
@@ -295,8 +312,7 @@ def _send_before_results(connection: Any) -> None:
 
     def _send_bytes(self: Any, buffer: Any) -> Any:
         try:
-            flush()
-            process_hooks.TICKER.flush_all(LINES_SECONDS)
+            _send_all(LINES_SECONDS)
         except Exception:  # an error of the display must not reach the job
             pass
         return send(self, buffer)

@@ -1,7 +1,8 @@
-"""Claims about workers that are started by copies of multiprocessing, and by ways around it."""
+"""Claims about workers that are started by copies of multiprocessing, and about processes that start and end in other ways."""
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import os
 import re
@@ -13,6 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from progresskit._tracking.multiprocessing_hook import is_child_of
+from progresskit.processes import _sudden_ends
+from progresskit.processes._folder import Record
 
 BOUND = 120.0
 PROGRAM = """
@@ -109,3 +112,91 @@ def test_workers_under_gevent(tmp_path: Path) -> None:
         "from gevent import monkey; monkey.patch_all()\n",
     )
     assert lines[0] == "5" and lines[1].startswith("5 ✓ 1 task, 3 items in ")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.execv('/bin/true', ['true'])", "os.execlp('true', 'true')"])
+def test_ends_without_exit_functions(tmp_path: Path, end: str) -> None:
+    """A process that ends by `os._exit`, or becomes another program, has sent what it has counted, in a worker and in a plain fork."""
+    lines = played(
+        tmp_path,
+        f"""
+import multiprocessing, pickle
+pickled = pickle.dumps(task)
+pid = os.fork()
+if not pid:
+    pickle.loads(pickled).advance(4)
+    {end}
+assert os.waitpid(pid, 0)[1] == 0
+print(task.completed)
+child = multiprocessing.get_context("fork").Process(target=lambda: (task.advance(3), {end}))
+child.start(); child.join()
+assert child.exitcode == 0
+""",
+    )
+    assert lines == ["4", "7", "7"]
+
+
+CHILDREN = """
+import os, sys
+import progresskit
+for number in range(2):
+    if not os.fork():
+        for _ in range(3):
+            for _ in progresskit.track(range(5), "own"):
+                pass
+        progresskit.print(f"line {number}")
+        END
+for _ in range(2):
+    assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.execvp('true', ['true'])"])
+def test_such_ends_under_run(end: str) -> None:
+    """`run` tells the tasks and lines of a fork that ends so."""
+    command = [
+        sys.executable,
+        "-m",
+        "progresskit",
+        "run",
+        "--total",
+        "--",
+        sys.executable,
+        "-c",
+        CHILDREN.replace("END", end),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND)
+    assert done.returncode == 0, done.stderr
+    assert sorted(line for line in done.stderr.splitlines() if line.startswith("line")) == ["line 0", "line 1"]
+    assert re.search(r"Total: finished, 6 tasks in .* done 30 items", done.stderr), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_such_ends_in_a_folder(tmp_path: Path) -> None:
+    """The shared folder has the tasks of a fork that ends so."""
+    environment = {**os.environ, "PROGRESSKIT_FOLDER": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "-c", CHILDREN.replace("END", "os._exit(0)")], check=True, timeout=BOUND, env=environment
+    )
+    records = [Record.decode(file.read_bytes()) for file in tmp_path.glob("*.progress")]
+    assert [record.unseen is not None and record.unseen.tasks for record in records] == [3, 3]
+
+
+def test_an_exec_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that cannot be run is reported as ever, and an error or interrupt while sending keeps no process from ending."""
+    ended: list[object] = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    for name in ("execv", "execve"):
+        monkeypatch.setattr(os, name, inspect.unwrap(getattr(os, name)))
+    monkeypatch.setattr(os, "_exit", lambda status: ended.append(status))
+    monkeypatch.setattr(_sudden_ends, "_sends", [])
+    _sudden_ends.send_before_sudden_ends(interrupt)
+    with pytest.raises(FileNotFoundError):
+        os.execvp("no such program", ["no"])
+    os._exit(3)
+    assert ended == [3]
