@@ -70,8 +70,15 @@ def _see_to_the_end() -> None:
             finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
 
 
+def is_foreign() -> bool:
+    """Whether C code has forked this process and called no hook (uWSGI): all that there is to send and draw is the parent's."""
+    return os.getpid() != _process
+
+
 def _end(*, wait: bool = True) -> None:
     """Show the last frames, then make the calls that were registered for the end."""
+    if is_foreign():
+        return
     TICKER.close(wait=wait)
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
@@ -91,6 +98,7 @@ def at_end(call: Callable[[], None]) -> None:
 
 CLEARING = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
+_process = os.getpid()
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
@@ -102,6 +110,9 @@ DESCRIPTORS: set[int] = set()
 at_once: Callable[[], None] | None = None
 """What a child that is forked now must do at once, if all else can wait until it uses a tracker; None: nothing can. Set by a function
 that `before_fork` was given."""
+_is_forking = False  # whether the hooks before a fork have been called, and none after it
+was_prepared = True
+"""In a forked child, whether the hooks before the fork were called. C code may call those of a child alone (uWSGI)."""
 _in_order: list[Callable[[], None]] = []
 _at_end: list[Callable[[], None]] = []
 
@@ -122,10 +133,10 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 
 def _before_fork() -> None:
-    global at_once
+    global at_once, _is_forking
     if forked_child.is_put_off():
         forked_child.settle()
-    at_once = None
+    at_once, _is_forking = None, True
     for call in _before:
         call()
     capture = sys.modules.get("progresskit._display.capture")
@@ -143,6 +154,8 @@ def _before_fork() -> None:
 
 
 def _after_in_parent() -> None:
+    global _is_forking
+    _is_forking = False
     if _held:
         _held.pop().release()
     counting.LOCK.release()
@@ -154,8 +167,16 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    counting.LOCK.release()
-    TREE_LOCK.release()
+    global at_once, was_prepared, _is_forking, _process
+    _process = os.getpid()
+    was_prepared, _is_forking = _is_forking, False
+    if was_prepared:
+        counting.LOCK.release()
+        TREE_LOCK.release()
+    else:  # a thread that this process lacks may hold them
+        at_once = None
+        for lock in (counting.LOCK, TREE_LOCK):
+            lock._at_fork_reinit()  # type: ignore[attr-defined]  # as the standard library does in a child
     for fd in DESCRIPTORS:
         try:
             os.close(fd)

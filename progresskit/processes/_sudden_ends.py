@@ -10,7 +10,7 @@ import os
 from functools import wraps
 from typing import TYPE_CHECKING
 
-from .._display import forked_child
+from .._display import forked_child, process_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,8 @@ def _after_sending(end: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(end)
     def send_and_end(*arguments: Any, **more: Any) -> Any:
         try:
-            if not forked_child.is_put_off():  # otherwise this child has used no tracker
+            # A child where it is put off has used no tracker.
+            if not (forked_child.is_put_off() or process_hooks.is_foreign()):
                 for send in _sends:
                     send()
         except BaseException:  # an interrupt must not let a forked child return into its parent's code

@@ -391,7 +391,7 @@ def _in_child() -> None:
     if _host is not None:
         _parents_host, _host = _host, None
     _lock = RLock()
-    given, _given, _prepared_for = _given, None, None
+    given, _given, _prepared_for = _given if process_hooks.was_prepared else None, None, None
     if process_hooks.at_once is None:
         _share_again()
     if given is None:

@@ -51,6 +51,12 @@ def played(folder: Path, body: str, before: str = "") -> list[str]:
     return done.stdout.splitlines()
 
 
+def told(line: str) -> tuple[int, int]:
+    """Return how many tasks and items the summaries in `line` tell of: there is one more where tasks have rested for a second."""
+    found = re.findall(r"(\d+) tasks?, (\d+) items", line)
+    return sum(int(tasks) for tasks, _ in found), sum(int(items) for _, items in found)
+
+
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the standard library's package under the name `multiprocess`, which is how dill's one is made."""
@@ -78,7 +84,7 @@ child.start(); child.join()
 """,
     )
     assert lines[:2] == ["30", "35"]
-    assert lines[2].startswith("35 ✓ 7 tasks, 21 items in ")
+    assert (lines[2].split()[0], told(lines[2])) == ("35", (7, 21))
 
 
 def test_a_process_of_billiard_is_a_child() -> None:
@@ -100,7 +106,7 @@ child.start(); child.join()
 def test_fork_by_a_function_in_its_place(tmp_path: Path) -> None:
     """A worker is one where something else has replaced `os.fork`, as gevent and tracers do."""
     lines = played(tmp_path, WRAPPED)
-    assert lines[0] == "5" and lines[1].startswith("5 ✓ 1 task, 3 items in ")
+    assert lines[0] == "5" and told(lines[1]) == (1, 3)
 
 
 def test_workers_under_gevent(tmp_path: Path) -> None:
@@ -111,7 +117,7 @@ def test_workers_under_gevent(tmp_path: Path) -> None:
         "import multiprocessing" + WRAPPED.partition("multiprocessing")[2],
         "from gevent import monkey; monkey.patch_all()\n",
     )
-    assert lines[0] == "5" and lines[1].startswith("5 ✓ 1 task, 3 items in ")
+    assert lines[0] == "5" and told(lines[1]) == (1, 3)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -200,3 +206,34 @@ def test_an_exec_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         os.execvp("no such program", ["no"])
     os._exit(3)
     assert ended == [3]
+
+
+FORKED_BY_C = """
+import ctypes, os, sys
+import progresskit
+for _ in progresskit.track(range(5), "before"):
+    pass
+pid = ctypes.PyDLL(None).fork()
+if not pid:
+    HOOKS
+    sys.exit(3)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+"""
+HOOKS = """ctypes.pythonapi.PyOS_AfterFork_Child()
+    for _ in progresskit.track(range(5), "own"):
+        pass
+    progresskit.print("line")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("hooks, tasks", [(HOOKS, 2), ("", 1), ("os._exit(3)", 1)])
+def test_fork_by_c_code(hooks: str, tasks: int) -> None:
+    """A child that C code forks (uWSGI) is a client of its own, if the hooks of the child are called; else it tells nothing twice."""
+    code = FORKED_BY_C.replace("HOOKS", hooks)
+    command = [sys.executable, "-m", "progresskit", "run", "--total", "--", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert ("line" in done.stderr.splitlines()) == (tasks == 2)
+    told = rf"Total: finished, {tasks} tasks? in .* processes? {tasks}, done {5 * tasks} items"
+    assert re.search(told, done.stderr), done.stderr
