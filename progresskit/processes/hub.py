@@ -13,6 +13,7 @@ import selectors
 import socket
 import threading
 import time
+from _thread import RLock
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -97,9 +98,10 @@ class Hub:
         self._listener: Listener | None = None
         self._pipe: Pipe | None = None  # which forked workers inherit
         self._refused = self._dropped = 0
-        self._lock = threading.Lock()  # guards the clients
+        # The system's locks, under gevent too, whose loop gives its own: the loop's thread may wait for the one that wants the lock.
+        self._lock = RLock()  # guards the clients
         self._clients: set[_Client] = set()
-        self._reading = threading.Lock()  # held while reading from the sockets
+        self._reading = RLock()  # held while reading from the sockets
         self._reader: int | None = None  # the thread that holds `_reading`
         self._serving: int | None = None  # the hub's own thread
         self._crowd = self._told_crowd = 0  # clients that send frames: now, and as last sent to all of them

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,7 @@ class _Host:
         self._most_handles = MOST_HANDLES
         self._shares: dict[int, _Shares] = {}
         self._by_source: dict[Hashable, set[_Shares]] = {}
-        self._lock = threading.Lock()  # guards the shares; held only for an addition
+        self._lock = RLock()  # guards the shares; held only for an addition
         self.hub.start()
         self.address = str(self.hub.address)
         try:

@@ -109,12 +109,21 @@ def test_fork_by_a_function_in_its_place(tmp_path: Path) -> None:
     assert lines[0] == "5" and told(lines[1]) == (1, 3)
 
 
+LOCKS = """
+import _thread
+from progresskit.processes import workers
+hub, host = workers._host.hub, workers._host
+locks = (hub._lock, hub._reading, host._lock, hub._inbox._lock, hub._inbox._giving, hub._inbox._counting)
+assert {type(lock) for lock in locks} == {_thread.RLock}
+"""
+
+
 def test_workers_under_gevent(tmp_path: Path) -> None:
-    """Under gevent, what a worker has sent is there once it has been joined."""
+    """Under gevent, what a worker has sent is there once it has been joined, and no thread waits for a lock that the loop must give."""
     pytest.importorskip("gevent", reason="gevent is not installed in this environment")
     lines = played(
         tmp_path,
-        "import multiprocessing" + WRAPPED.partition("multiprocessing")[2],
+        "import multiprocessing" + WRAPPED.partition("multiprocessing")[2] + LOCKS,
         "from gevent import monkey; monkey.patch_all()\n",
     )
     assert lines[0] == "5" and told(lines[1]) == (1, 3)
