@@ -15,7 +15,8 @@ import threading
 import time
 from _thread import RLock
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
 from .._system.job import OWN_HUBS
@@ -109,7 +110,7 @@ class Hub:
         self._poll: Callable[[int], object] | None = None
         self._closed = True
         self._stopping = threading.Event()
-        self._thread: QuickThread | threading.Thread | None = None
+        self._thread: Any = None  # a `QuickThread`, or a greenlet of gevent's
 
     @property
     def feed(self) -> Feed:
@@ -168,9 +169,8 @@ class Hub:
         self._closed = False
         self._stopping.clear()
         try:
-            if is_patched():
-                self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
-                self._thread.start()
+            if is_patched():  # a bare greenlet: it lives on in a forked child, where `threading` forgets its threads
+                self._thread = import_module("gevent").spawn(self._serve)
             else:  # a thread that `threading` knows costs each forked child a dozen memory pages
                 self._thread = QuickThread(self._serve)
         except RuntimeError:  # no thread can be started
@@ -310,6 +310,9 @@ class Hub:
         see when the parent closes its own. The child keeps the writing end of the pipe."""
         self._thread = self._pipe = None
         self._closed = True
+        if is_patched():  # the hub's greenlet ends; another thread may hold the lock of the event that is there
+            self._stopping = threading.Event()
+            self._stopping.set()
         self._selector.close()  # do not unregister: after a fork that would change the parent's selector
         for each in self._sockets():
             each.detach()
@@ -388,7 +391,7 @@ class Hub:
             return 0
         try:
             events = [] if timeout == 0 else self._selector.select(timeout)
-        except (OSError, ValueError):  # another thread has closed it
+        except (OSError, ValueError, TypeError):  # another thread has closed it; gevent's raises TypeError then
             return 0
         with self._reading:
             if self._closed:
