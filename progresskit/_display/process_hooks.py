@@ -14,6 +14,7 @@ import threading
 from .._system.platform import HAS_FORK
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
+from .._tracking.multiprocessing_hook import is_child_of, loaded
 from .._tracking.task_record import TREE_LOCK
 from . import forked_child
 from .forked_child import InheritedTicker
@@ -61,15 +62,24 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
 def _see_to_the_end() -> None:
     """Make a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
     global _seen_to
-    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
-    parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
-    if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
-        _seen_to = os.getpid()
-        finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
+    if _seen_to == os.getpid():
+        return
+    for process in loaded("process"):
+        finalize = getattr(sys.modules.get(f"{process.__package__}.util"), "Finalize", None)
+        if finalize is not None and is_child_of(process):
+            _seen_to = os.getpid()
+            finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
+
+
+def is_foreign() -> bool:
+    """Whether C code has forked this process and called no hook (uWSGI): all that there is to send and draw is the parent's."""
+    return os.getpid() != _process
 
 
 def _end(*, wait: bool = True) -> None:
     """Show the last frames, then make the calls that were registered for the end."""
+    if is_foreign():
+        return
     TICKER.close(wait=wait)
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
@@ -89,6 +99,7 @@ def at_end(call: Callable[[], None]) -> None:
 
 CLEARING_SECONDS = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
+_process = os.getpid()
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
@@ -100,6 +111,9 @@ DESCRIPTORS: set[int] = set()
 at_once: Callable[[], None] | None = None
 """What a child that is forked now must do at once, if all else can wait until it uses a tracker; None: nothing can. Set by a function
 that `before_fork` was given."""
+_is_forking = False  # whether the hooks before a fork have been called, and none after it
+was_prepared = True
+"""In a forked child, whether the hooks before the fork were called. C code may call those of a child alone (uWSGI)."""
 _in_order: list[Callable[[], None]] = []
 _at_end: list[Callable[[], None]] = []
 
@@ -120,10 +134,10 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 
 def _before_fork() -> None:
-    global at_once
+    global at_once, _is_forking
     if forked_child.is_put_off():
         forked_child.settle()
-    at_once = None
+    at_once, _is_forking = None, True
     for call in _before:
         call()
     capture = sys.modules.get("progresskit._display.capture")
@@ -141,6 +155,8 @@ def _before_fork() -> None:
 
 
 def _after_in_parent() -> None:
+    global _is_forking
+    _is_forking = False
     if _held:
         _held.pop().release()
     counting.LOCK.release()
@@ -162,8 +178,16 @@ def _after_in_child(
     release_tree: Callable[[], None] = TREE_LOCK.release,
     close: Callable[[int], None] = os.close,
 ) -> None:
-    release_counts()
-    release_tree()
+    global at_once, was_prepared, _is_forking, _process
+    _process = os.getpid()
+    was_prepared, _is_forking = _is_forking, False
+    if was_prepared:
+        release_counts()
+        release_tree()
+    else:  # a thread that this process lacks may hold them
+        at_once = None
+        for lock in (counting.LOCK, TREE_LOCK):
+            lock._at_fork_reinit()  # type: ignore[attr-defined]  # as the standard library does in a child
     for fd in DESCRIPTORS:
         try:
             close(fd)

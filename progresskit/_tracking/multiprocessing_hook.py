@@ -1,4 +1,4 @@
-"""Connect processes that multiprocessing starts to the display of their parent.
+"""Connect processes that multiprocessing, or another package with its modules, starts to the display of their parent.
 
 `multiprocessing.current_process()._config` is copied to each process object and, except for fork, pickled with it when the
 process starts. A `JoinHub` in it costs nothing until then: its pickling asks for the hub, its unpickling makes the new process
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     TerminalKey = tuple[object, ...]
 
 KEY = "progresskit"
+PACKAGES = ("multiprocessing", "multiprocess", "billiard")
+"""The standard library's package and its copies under other names, with the same modules: for dill, and Celery's."""
 VARIABLE = "PROGRESSKIT_HUB"
 WORKERS = HUB_ADDRESS.partition(":")[0]
 _wanted: list[Callable[[], bool]] = []
@@ -97,12 +99,12 @@ def capture_words(terminal: TerminalKey) -> None:
 
 
 class _ImportFinder:
-    """An import finder that finds nothing: it calls `_install` when multiprocessing is imported."""
+    """An import finder that finds nothing: it calls `_install` when one of `PACKAGES` is imported."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        package, _, module = name.partition(".")
         # The package's `process` is imported before its other modules are searched for.
-        if name.startswith("multiprocessing.") and "multiprocessing.reduction" in (name, *sys.modules):
-            _remove_finder()
+        if module and package in PACKAGES and f"{package}.reduction" in (name, *sys.modules):
             _install()
 
 
@@ -116,19 +118,31 @@ def _remove_finder() -> None:
         pass
 
 
-def _config() -> Any:
-    """Return the dictionary that multiprocessing copies to each child; None if there is none."""
-    process = sys.modules.get("multiprocessing.process")
-    config = getattr(getattr(process, "_current_process", None), "_config", None)
-    return config if isinstance(config, dict) else None
+def loaded(module: str) -> list[Any]:
+    """Return the module `module` of each of `PACKAGES` that has imported it."""
+    names = [f"{package}.{module}" for package in PACKAGES]
+    return [sys.modules[name] for name in names if sys.modules.get(name) is not None]
+
+
+def is_child_of(process: Any) -> bool:
+    """Return whether the package with the module `process` has started this process."""
+    if hasattr(process, "parent_process"):
+        return process.parent_process() is not None
+    return getattr(getattr(process, "_current_process", None), "_parent_pid", None) is not None  # billiard
+
+
+def _configs() -> list[Any]:
+    """Return the dictionaries that `PACKAGES` copy to each child."""
+    configs = [getattr(getattr(each, "_current_process", None), "_config", None) for each in loaded("process")]
+    return [config for config in configs if isinstance(config, dict)]
 
 
 def _install() -> None:
-    config = _config()
-    if config is None:
-        return
-    load(HUB_ADDRESS)  # this module's hooks handle forks
-    config.setdefault(KEY, JoinHub())
+    configs = _configs()
+    if configs:
+        load(HUB_ADDRESS)  # this module's hooks handle forks
+    for config in configs:
+        config.setdefault(KEY, JoinHub())
 
 
 def allow_joining(wanted: Callable[[], bool]) -> None:
@@ -156,9 +170,8 @@ def is_wanted() -> bool:
 
 def _expect() -> None:
     """Give processes that start from now on the address of the hub."""
-    if "multiprocessing.process" in sys.modules:
-        _install()
-    elif _finder not in sys.meta_path:
+    _install()
+    if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]  # see above
 
 
@@ -180,8 +193,7 @@ def on_exit(tracker: object, others: Sequence[object]) -> None:
     try:
         if not others and not _wanted:
             _remove_finder()
-            config = _config()
-            if config is not None:
+            for config in _configs():
                 config.pop(KEY, None)
         if WORKERS in sys.modules:
             sys.modules[WORKERS].detach(tracker, others)

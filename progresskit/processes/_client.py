@@ -16,6 +16,7 @@ from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
 from ._connection import Connection
 from ._marks import MarkWriter, leads_to_log
+from ._numbers import send_at_any_end
 from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, MARK, SHOW, SHOWN, message
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class HubRenderer:
         self._reads_at = float("-inf")  # when to read the hub's messages next, on the frames' clock
         self._connection = Connection(os.environ.get("PROGRESSKIT_HUB", "") if self._address is None else self._address)
         self._connection.flush()
+        send_at_any_end()
 
     def render(self, frame: Frame) -> None:
         connection = self._connection

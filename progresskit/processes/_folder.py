@@ -30,6 +30,7 @@ from .._system.warnings import warn_once
 from .._text.cells import clean
 from ..renderers.destinations import prefer_hub, shared_folder
 from ._ended_counts import STATES, EndedCounts, UnseenTasks
+from ._sudden_ends import SUDDEN_SECONDS, send_before_sudden_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +152,7 @@ class _File:
         self._path = os.path.join(self._folder, name + SUFFIX)
         self._temporary = os.path.join(self._folder, f".{name}.tmp")
         process_hooks.at_end(self._end)
+        send_before_sudden_ends(_write_all)
 
     def show(self, display: int, frame: Frame | None, now: float, *, at_once: bool = False) -> None:
         """Note the frame of `display`, None if it has ended, and write the record if the interval has passed or `at_once` is set."""
@@ -224,6 +226,13 @@ def _file_in(folder: str) -> _File:
     if key not in _files:
         _files[key] = _File(folder)
     return _files[key]
+
+
+def _write_all() -> None:
+    process_hooks.TICKER.flush_all(SUDDEN_SECONDS)
+    for (pid, _), file in _files.items():
+        if pid == os.getpid():
+            file._write()
 
 
 def note_unseen(tracker: TrackerCore, task: Task) -> None:

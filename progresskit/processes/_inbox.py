@@ -6,7 +6,7 @@ once for each frame that it draws; counts are given by any thread that asks for 
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock  # the system's, under gevent too: see `Hub`
 from typing import TYPE_CHECKING
 
 from .._model.frames import decode
@@ -68,12 +68,12 @@ class Inbox:
         self.lines = 0
         self.dropped = 0
         self.follows_marks = False
-        self._lock = threading.RLock()  # a signal handler that prints may interrupt its holder
+        self._lock = RLock()  # a signal handler that prints may interrupt its holder
         self._ready: dict[Sender, None] = {}  # clients with pending messages, in order of arrival
         self._counted: dict[Sender, None] = {}  # clients with pending counts
         self._brief_ends: list[BriefEnd] = []
-        self._giving = threading.RLock()  # held while giving: a client's `BYE` must not overtake its frame
-        self._counting = threading.RLock()  # held while giving numbers, which do not wait for the decoding of frames
+        self._giving = RLock()  # held while giving: a client's `BYE` must not overtake its frame
+        self._counting = RLock()  # held while giving numbers, which do not wait for the decoding of frames
 
     @property
     def is_pending(self) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 from _thread import RLock
 from typing import TYPE_CHECKING, Any
@@ -26,10 +25,12 @@ from .._system.job import hub_address
 from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.hub_link import settle_ended
+from .._tracking.multiprocessing_hook import is_child_of, loaded
 from ..renderers.destinations import prefer_hub
 from ._connection import Connection
 from ._ended_counts import SHORT_TASK_SECONDS, UnseenTasks
 from ._protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts
+from ._sudden_ends import SUDDEN_SECONDS, send_before_sudden_ends
 
 if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
@@ -253,6 +254,21 @@ def flush() -> None:
         each.flush()
 
 
+def _send_all(seconds: float) -> None:
+    """Send changed numbers, and ended tasks and lines, waiting at most `seconds` for a frame, twice."""
+    flush()
+    process_hooks.TICKER.flush_all(seconds)
+
+
+def send_at_any_end() -> None:
+    """Send everything before this process ends also where it calls no exit functions."""
+    send_before_sudden_ends(_send_suddenly)
+
+
+def _send_suddenly() -> None:
+    _send_all(SUDDEN_SECONDS)
+
+
 def _close_all() -> None:
     settle_ended()
     for each in list(_all.values()):
@@ -269,9 +285,8 @@ def _prepare() -> None:
         return
     _prepared = os.getpid()
     process_hooks.at_end(_close_all)
-    process = sys.modules.get("multiprocessing.process")
-    parent = getattr(process, "parent_process", None)
-    if parent is not None and parent() is not None and "multiprocessing.connection" in sys.modules:
+    send_at_any_end()
+    if any(map(is_child_of, loaded("process"))) and loaded("connection"):
         send_before_results()  # without that module nothing can be sent
 
 
@@ -283,24 +298,27 @@ def send_before_results() -> None:
     method. It is private to the standard library: if it is missing, the thread sends the numbers at its next check.
     """
     try:
-        from multiprocessing import connection as connections  # a process that is being spawned cannot import it yet
-    except ImportError:
-        return
-    connection = getattr(connections, "Connection", None)
+        import multiprocessing.connection  # noqa: F401
+    except ImportError:  # a process that is being spawned cannot import it yet
+        pass
+    for module in loaded("connection"):
+        _send_before_results(getattr(module, "Connection", None))
+
+
+def _send_before_results(connection: Any) -> None:
     send = getattr(connection, "_send_bytes", None)
     if send is None or getattr(send, "progresskit", False):
         return
 
     def _send_bytes(self: Any, buffer: Any) -> Any:
         try:
-            flush()
-            process_hooks.TICKER.flush_all(LINES_SECONDS)
+            _send_all(LINES_SECONDS)
         except Exception:  # an error of the display must not reach the job
             pass
         return send(self, buffer)
 
     _send_bytes.progresskit = True  # type: ignore[attr-defined]  # marks the replacement
-    connection._send_bytes = _send_bytes  # type: ignore[union-attr]  # it is a class if it has the method
+    connection._send_bytes = _send_bytes
 
 
 def _in_child() -> None:

@@ -13,13 +13,15 @@ import selectors
 import socket
 import threading
 import time
+from _thread import RLock
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
 from .._system.job import OWN_HUBS
 from .._system.platform import HAS_FORK, has_poll, has_unix_sockets
-from .._system.threads import QuickThread, is_patched
+from .._system.threads import QuickThread, is_patched, native
 from .._tracking.multiprocessing_hook import VARIABLE
 from ._brief_ends import Pipe
 from ._inbox import Inbox, Sender
@@ -101,9 +103,10 @@ class Hub:
         self._pipe: Pipe | None = None  # which forked workers inherit
         self._pipe_due: float | None = None  # when the hub's thread watches the pipe again, which it has just read
         self._refused = self._dropped = 0
-        self._lock = threading.Lock()  # guards the clients
+        # The system's locks, under gevent too, whose loop gives its own: the loop's thread may wait for the one that wants the lock.
+        self._lock = RLock()  # guards the clients
         self._clients: set[_Client] = set()
-        self._reading = threading.Lock()  # held while reading from the sockets
+        self._reading = RLock()  # held while reading from the sockets
         self._reader: int | None = None  # the thread that holds `_reading`
         self._serving: int | None = None  # the hub's own thread
         self._crowd = self._told_crowd = 0  # clients that send frames: now, and as last sent to all of them
@@ -111,7 +114,7 @@ class Hub:
         self._poll: Callable[[int], object] | None = None
         self._closed = True
         self._stopping = threading.Event()
-        self._thread: QuickThread | threading.Thread | None = None
+        self._thread: Any = None  # a `QuickThread`, or a greenlet of gevent's
 
     @property
     def feed(self) -> Feed:
@@ -170,9 +173,8 @@ class Hub:
         self._closed = False
         self._stopping.clear()
         try:
-            if is_patched():
-                self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
-                self._thread.start()
+            if is_patched():  # a bare greenlet: it lives on in a forked child, where `threading` forgets its threads
+                self._thread = import_module("gevent").spawn(self._serve)
             else:  # a thread that `threading` knows costs each forked child a dozen memory pages
                 self._thread = QuickThread(self._serve)
         except RuntimeError:  # no thread can be started
@@ -312,6 +314,9 @@ class Hub:
         see when the parent closes its own. The child keeps the writing end of the pipe."""
         self._thread = self._pipe = None
         self._closed = True
+        if is_patched():  # the hub's greenlet ends; another thread may hold the lock of the event that is there
+            self._stopping = threading.Event()
+            self._stopping.set()
         self._selector.close()  # do not unregister: after a fork that would change the parent's selector
         for each in self._sockets():
             each.detach()
@@ -401,7 +406,7 @@ class Hub:
             return 0
         try:
             events = [] if timeout == 0 else self._selector.select(timeout)
-        except (OSError, ValueError):  # another thread has closed it
+        except (OSError, ValueError, TypeError):  # another thread has closed it; gevent's raises TypeError then
             return 0
         with self._reading:
             if self._closed:
@@ -409,12 +414,20 @@ class Hub:
             self._reader = threading.get_ident()
             try:
                 if timeout == 0:
-                    events = self._selector.select(0)
+                    events = self._poll_natively() if is_patched() and has_poll() else self._selector.select(0)
                     if self._pipe is not None and self._pipe_due is not None:
                         self._inbox.store_brief_ends(self._pipe.read())
                 return self._handle(events)
             finally:
                 self._reader = None
+
+    def _poll_natively(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the events that are there by now. gevent's selector has only those of before its loop last ran."""
+        keys = {key.fd: key for key in self._selector.get_map().values()}
+        poll = native("select", "poll")()
+        for descriptor in keys:
+            poll.register(descriptor, native("select", "POLLIN"))
+        return [(keys[descriptor], selectors.EVENT_READ) for descriptor, _ in poll.poll(0)]
 
     def _handle(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
         ready = [key.fileobj for key, _ in events if key.fileobj is not self._woken]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from .._tracking import joining, multiprocessing_hook, task_tree
 from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
 from .._tracking.joining import current_tracker, shared_tracker
-from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
+from .._tracking.multiprocessing_hook import KEY, PACKAGES, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker, entered, silent_tracker
 from ..renderers.destinations import draws_rows, hub_client
@@ -30,12 +29,13 @@ from ._numbers import numbers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
+    from types import FrameType
 
     from .feed import Feed
     from .hub import Hub
 
-FORK = "multiprocessing.popen_fork"
-"""The module whose forks start workers."""
+FORK = "popen_fork"
+"""The module of multiprocessing, and of its copies, whose forks start workers."""
 PRELOADED = (
     "progresskit._tracking.brief_loop",
     "progresskit._tracking.loops",
@@ -72,7 +72,7 @@ class _Host:
         self._most_handles = MOST_HANDLES
         self._shares: dict[int, _Shares] = {}
         self._by_source: dict[Hashable, set[_Shares]] = {}
-        self._lock = threading.Lock()  # guards the shares; held only for an addition
+        self._lock = RLock()  # guards the shares; held only for an addition
         self.hub.start()
         self.address = str(self.hub.address)
         try:
@@ -272,8 +272,8 @@ def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
 
 def _before_fork() -> None:
     global _given, _terminal, _prepared_for
-    frame = sys._getframe(2)  # the caller of fork; the hook is in between
-    if frame.f_globals.get("__name__") != FORK or not (entered or _host or is_wanted()):
+    # This function's caller is the hook, whose caller is that of fork.
+    if not (entered or _host or is_wanted()) or not _starts_worker(sys._getframe(2)):
         _given = _terminal = None
         return
     if _prepared_for is not None and _prepared_for == _circumstances():
@@ -302,6 +302,16 @@ def _before_fork() -> None:
             _prepared_for = _circumstances() if process_hooks.at_once is not None else None
     except Exception:  # an error of the display must not keep the worker from starting
         _given = None
+
+
+def _starts_worker(frame: FrameType | None) -> bool:
+    """Return whether `frame`, which forks, does it for multiprocessing. Between them are functions that replace `os.fork`: gevent's."""
+    while frame is not None:
+        package, _, module = str(frame.f_globals.get("__name__")).partition(".")
+        if package in PACKAGES:  # in a worker, the function that has called a job which forks
+            return module == FORK
+        frame = frame.f_back
+    return False
 
 
 def _circumstances() -> tuple[object, ...] | None:
@@ -394,7 +404,7 @@ def _in_child() -> None:
     global _host, _lock, _given, _prepared_for
     parents_host, _host = _host, None
     _lock = RLock()
-    given, _given, _prepared_for = _given, None, None
+    given, _given, _prepared_for = _given if process_hooks.was_prepared else None, None, None
     if process_hooks.at_once is None:
         _share_again()
     if given is None:

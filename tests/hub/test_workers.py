@@ -172,7 +172,7 @@ def test_late_multiprocessing_is_joined() -> None:
         "assert 'multiprocessing' not in sys.modules;"
         "from multiprocessing import get_context; import pools;"
         "child = get_context('fork').Process(target=pools.square, args=(7,)); child.start(); child.join();"
-        "assert len(sys.meta_path) == len(before) - 1; tracker.stop()"
+        "tracker.stop(); assert len(sys.meta_path) == len(before) - 1"
     )
     alone = {name: value for name, value in environment().items() if not name.startswith("COV")}  # imports it as well
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=alone)
