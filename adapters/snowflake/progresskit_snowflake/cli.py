@@ -236,6 +236,9 @@ def _reading(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Re
     try:
         if options.table:
             table_name(options.table)
+        for name in ("delimiter", "quote", "escape", "encoding"):
+            if not getattr(options, name):
+                raise ValueError(f"--{name} is empty: give a value, or leave the option out.")
         dialect = Dialect(
             delimiter="" if options.delimiter == "auto" else _character(options.delimiter),
             quote=_character(options.quote),

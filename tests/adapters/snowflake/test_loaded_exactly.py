@@ -243,6 +243,8 @@ MISTAKES = {
     "delimiter": (["a.csv", "--delimiter", "ab"], r"'ab' is no delimiter: give one character"),
     "same": (["a.csv", "--delimiter", ";", "--quote", ";"], r"give three different ones"),
     "encoding": (["a.csv", "--encoding", "klingon"], r"there is no encoding 'klingon'"),
+    "names": (["a.csv", "--encoding", "idna"], r"there is no encoding 'idna'"),
+    "unset": (["a.csv", "--delimiter", ""], r"--delimiter is empty"),
     "bytes": (["a.csv", "--encoding", "hex"], r"there is no encoding 'hex'"),
     "rows": (["a.csv", "--max-bad-rows", "-1"], r"'-1' is no count"),
     "type": (["a.csv", "--type", "zip"], r"'zip' is no column and type"),

@@ -28,6 +28,8 @@ _MARKS = (
 )  # fmt: skip
 
 _BYTES = {name: mark for mark, name in _MARKS}
+_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
+"""Python's encodings of names and literals, which no file is written in."""
 _SEPARATOR = re.compile(rb'"?sep=([^\r\n"A-Za-z0-9])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 """The line that Excel writes and reads before the header."""
 _BESIDE = {
@@ -95,7 +97,8 @@ class Dialect:
             )
         if self.encoding:
             try:
-                if not codecs.lookup(self.encoding)._is_text_encoding:
+                found = codecs.lookup(self.encoding)
+                if not found._is_text_encoding or found.name in _NO_FILES:
                     raise LookupError
             except LookupError:
                 raise DialectError(
@@ -225,7 +228,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     if separator and dialect.delimiter.encode() in (b"", separator[1]):
         delimiter = separator[1].decode("utf-8", "replace")
         note = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
-        return replace(dialect, delimiter=delimiter, skip_lines=1), note
+        told = replace(dialect, delimiter=delimiter, skip_lines=1)
+        lines = _without_lines(sample, told)
+        others = _splitting(lines, dialect)
+        if not dialect.delimiter and others and (next(_widths(lines, told), None) or 0) < 2:
+            raise DialectError(
+                f"{note}, but {' or '.join(_NAMES[one] for one in others)} seems to: give --delimiter and --skip-lines 1."
+            )
+        return told, note
     if dialect.delimiter:
         _refuse_apostrophes(_without_lines(sample, dialect), dialect)
         return dialect, ""
