@@ -393,6 +393,10 @@ def test_if_exists(command: Any, cursor: Any, new_table: str, tmp_path: Path) ->
     done = command(other, *into, "--if-exists", "replace")
     assert (done.status, rows_of(cursor, new_table)) == (0, [(2,)])
     assert "run again" not in done.out
+    cursor.execute(f"CREATE VIEW V_{new_table} AS SELECT * FROM {new_table}")
+    done = command(path, "--table", f"v_{new_table}")
+    assert (done.status, "found is of type 'VIEW'" in done.err, rows_of(cursor, new_table)) == (1, True, [(2,)])
+    cursor.execute(f"DROP VIEW V_{new_table}")
 
 
 @pytest.mark.slow
