@@ -91,6 +91,7 @@ class _Command:
 
             complete(parser)
         options = parser.parse_args(arguments)
+        _restore_dashes(parser, options)
         if options.command == "bars":
             from .bars.progress import MODES
 
@@ -157,6 +158,15 @@ class _Command:
         if options.if_exists == "append" and not options.skip_loaded:
             summary.notes.append("run again, this appends the rows once more (see --if-exists, --skip-loaded)")
         return summarize(options.table, summary)
+
+
+def _restore_dashes(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Put `--` back where it is an option's value: older versions of argparse make an empty list of `--null=--`."""
+    for name, value in vars(options).items():
+        if name in ("null", "type"):
+            setattr(options, name, ["--" if one == [] else one for one in value])
+        elif value == []:
+            parser.error(f"--{name.replace('_', '-')}=--: '--' is no value for it.")
 
 
 def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path, copies: dict[str, str]) -> list[Path]:
@@ -236,6 +246,9 @@ def _reading(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Re
     try:
         if options.table:
             table_name(options.table)
+        for text in (*options.null, *options.type):
+            if any("\ud800" <= one <= "\udfff" for one in text):  # what Python makes of other bytes
+                raise ValueError(f"{text!r:.80} is no UTF-8: give a text that is.")
         for name in ("delimiter", "quote", "escape", "encoding"):
             if not getattr(options, name):
                 raise ValueError(f"--{name} is empty: give a value, or leave the option out.")
@@ -280,7 +293,10 @@ def _types(options: argparse.Namespace) -> dict[str, str]:
     """
     lines = list(options.type)
     if options.types:
-        text = Path(options.types).read_text("utf-8-sig")
+        try:
+            text = Path(options.types).read_text("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValueError(f"{options.types} is no UTF-8: give a file with a NAME=TYPE on each line.") from None
         lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")] + lines
     found = {}
     for line in lines:

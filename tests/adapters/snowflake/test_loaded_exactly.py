@@ -244,6 +244,8 @@ MISTAKES = {
     "same": (["a.csv", "--delimiter", ";", "--quote", ";"], r"give three different ones"),
     "encoding": (["a.csv", "--encoding", "klingon"], r"there is no encoding 'klingon'"),
     "names": (["a.csv", "--encoding", "idna"], r"there is no encoding 'idna'"),
+    "no-text": (["a.csv", "--null", "\udced"], r"'\\udced' is no UTF-8"),
+    "dashes": (["a.csv", "--type=--"], r"'--' is no column and type"),
     "unset": (["a.csv", "--delimiter", ""], r"--delimiter is empty"),
     "bytes": (["a.csv", "--encoding", "hex"], r"there is no encoding 'hex'"),
     "rows": (["a.csv", "--max-bad-rows", "-1"], r"'-1' is no count"),

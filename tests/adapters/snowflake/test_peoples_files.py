@@ -291,6 +291,16 @@ def test_row_for_a_header_without_guesses(option: str, command: Any, new_table: 
     assert (done.status, "it seems to be a row, so give --no-header" in done.err) == (1, True), done
 
 
+def test_null_of_two_dashes(command: Any, tmp_path: Path) -> None:
+    """`--null=--` means just that text, and other options do not take it for nothing."""
+    (tmp_path / "f.csv").write_text("id,t\n1,--\n2,-\n")
+    done = command(tmp_path / "f.csv", "--analyze-only", "--null=--")
+    assert (done.status, re.search(r"t +VARCHAR +1 null", done.out) is not None) == (0, True), done.out + done.err
+    for option in ("--jobs", "--format", "--delimiter", "--skip-lines"):
+        done = command(tmp_path / "f.csv", "--analyze-only", f"{option}=--")
+        assert (done.status, "--" in done.err) == (2, True), done.err
+
+
 ONE_COLUMN = {
     "names": (b"full name\nAnn Lee\nBob Ray\n", ["Ann Lee", "Bob Ray"]),
     "sentences": (b"text\nthe quick fox\nis  a dog\n", ["the quick fox", "is  a dog"]),
