@@ -143,7 +143,7 @@ def _first_misfit(connection: Any, misfits: str, columns: list[Column], casts: d
         return Reject(f"Error parsing JSON: {str(text)[:80]}", line, 1, None, 100069, "22P02")
     at = next(n for n in range(len(names)) if pairs[2 * n] is not None and pairs[2 * n + 1])
     value = str(pairs[2 * at])
-    words = f"Failed to cast value '{value}' to {columns[at].type}" + (f": {KEPT}" if FINER.search(value) else "")
+    words = f"Failed to cast value '{value[:80]}' to {columns[at].type}" + (f": {KEPT}" if FINER.search(value) else "")
     return Reject(words, line, None, names[at], 100071, "22000")
 
 
