@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import PROGRAM, command_parser, decide_format, mode_of, named_files, reading_of
+from .options import PROGRAM, command_parser, decide_format, mode_of, named_files, reading_of, restore_dashes
 
 if TYPE_CHECKING:
     from .bars.progress import SnowflakeProgress
@@ -88,6 +88,7 @@ class _Command:
 
             complete(parser)
         options = parser.parse_args(arguments)
+        restore_dashes(parser, options)
         if options.command == "bars":
             from .bars.progress import MODES
 

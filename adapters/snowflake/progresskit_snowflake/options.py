@@ -213,6 +213,15 @@ def _jobs(text: str) -> int:
 # What the options mean
 
 
+def restore_dashes(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Put `--` back where it is an option's value: older versions of argparse make an empty list of `--null=--`."""
+    for name, value in vars(options).items():
+        if name in ("null", "type"):
+            setattr(options, name, ["--" if one == [] else one for one in value])
+        elif value == []:
+            parser.error(f"--{name.replace('_', '-')}=--: '--' is no value for it.")
+
+
 def named_files(
     parser: argparse.ArgumentParser, given: Sequence[str], folder: Path, copies: dict[str, str]
 ) -> list[Path]:
@@ -292,6 +301,12 @@ def reading_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
     try:
         if options.table:
             table_name(options.table)
+        for text in (*options.null, *options.type):
+            if any("\ud800" <= one <= "\udfff" for one in text):  # what Python makes of other bytes
+                raise ValueError(f"{text!r:.80} is no UTF-8: give a text that is.")
+        for name in ("delimiter", "quote", "escape", "encoding"):
+            if not getattr(options, name):
+                raise ValueError(f"--{name} is empty: give a value, or leave the option out.")
         dialect = Dialect(
             delimiter="" if options.delimiter == "auto" else _character(options.delimiter),
             quote=_character(options.quote),
@@ -333,7 +348,10 @@ def _types(options: argparse.Namespace) -> dict[str, str]:
     """
     lines = list(options.type)
     if options.types:
-        text = Path(options.types).read_text("utf-8-sig")
+        try:
+            text = Path(options.types).read_text("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValueError(f"{options.types} is no UTF-8: give a file with a NAME=TYPE on each line.") from None
         lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")] + lines
     found = {}
     for line in lines:

@@ -139,6 +139,9 @@ FAULTS = {
     "unavailable": lambda server: server.refuse(503, 503),
     "slow_down": lambda server: server.refuse(429),
     "expired": lambda server: server.expire_next(after=1 << 20),
+    "gateway": lambda server: server.refuse(500, 504),
+    "at_once": lambda server: server.reset_next(2, after=1),
+    "mixed": lambda server: (server.refuse(503), server.reset_next(after=1 << 20), server.refuse(500)),
 }
 
 GIVES_UP = {(5, "s3", "slow_down"), (4, "gcs", "expired")}
@@ -147,6 +150,10 @@ GIVES_UP = {(5, "s3", "slow_down"), (4, "gcs", "expired")}
 5.x treats a 429 of S3 as final; S3 itself sends 503. 4.x requests a new access token of Google's, but continues to send the old
 one.
 """
+
+MAY_GIVE_UP = {"at_once"}
+"""The faults after which it depends on the moment whether a connector retries: 4.x takes a connection that ends during a request of TLS
+for a wrong certificate."""
 
 
 @pytest.mark.slow
@@ -168,12 +175,17 @@ def test_fault_in_the_middle_loads_all(
     cloud.pace = 16e6
     before = cloud.parts
     FAULTS[fault](cloud)
-    if (connector_version()[0], storage[0], fault) in GIVES_UP:
-        with pytest.raises(LoadError, match="uploading"):
-            load(warehouse, tmp_path, [path], table, renderer)
+    summary = None
+    try:
+        summary = load(warehouse, tmp_path, [path], table, renderer)
+    except LoadError as error:
+        assert "uploading" in str(error)
+        assert fault in MAY_GIVE_UP or (connector_version()[0], storage[0], fault) in GIVES_UP, error
+    else:
+        assert (connector_version()[0], storage[0], fault) not in GIVES_UP
+    if summary is None:
         assert (warehouse.count(table, missing=0), left_behind(warehouse)) == (0, [])
         return
-    summary = load(warehouse, tmp_path, [path], table, renderer)
     assert cloud.pending == 0
     assert (cloud.parts > before) == (kind == "parts")
     assert summary.loaded == warehouse.count(table) == rows

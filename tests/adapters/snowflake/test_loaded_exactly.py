@@ -243,6 +243,10 @@ MISTAKES = {
     "delimiter": (["a.csv", "--delimiter", "ab"], r"'ab' is no delimiter: give one character"),
     "same": (["a.csv", "--delimiter", ";", "--quote", ";"], r"give three different ones"),
     "encoding": (["a.csv", "--encoding", "klingon"], r"there is no encoding 'klingon'"),
+    "names": (["a.csv", "--encoding", "idna"], r"there is no encoding 'idna'"),
+    "no-text": (["a.csv", "--null", "\udced"], r"'\\udced' is no UTF-8"),
+    "dashes": (["a.csv", "--type=--"], r"'--' is no column and type"),
+    "unset": (["a.csv", "--delimiter", ""], r"--delimiter is empty"),
     "bytes": (["a.csv", "--encoding", "hex"], r"there is no encoding 'hex'"),
     "rows": (["a.csv", "--max-bad-rows", "-1"], r"'-1' is no count"),
     "type": (["a.csv", "--type", "zip"], r"'zip' is no column and type"),
@@ -391,6 +395,10 @@ def test_if_exists(command: Any, cursor: Any, new_table: str, tmp_path: Path) ->
     done = command(other, *into, "--if-exists", "replace")
     assert (done.status, rows_of(cursor, new_table)) == (0, [(2,)])
     assert "run again" not in done.out
+    cursor.execute(f"CREATE VIEW V_{new_table} AS SELECT * FROM {new_table}")
+    done = command(path, "--table", f"v_{new_table}")
+    assert (done.status, "found is of type 'VIEW'" in done.err, rows_of(cursor, new_table)) == (1, True, [(2,)])
+    cursor.execute(f"DROP VIEW V_{new_table}")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ sentence."""
 
 from __future__ import annotations
 
+import base64
 import bz2
 import contextlib
 import datetime
@@ -28,9 +29,11 @@ import duckdb
 import pyarrow
 import pyarrow.parquet
 from progresskit_snowflake import cli
+from progresskit_snowflake.files.footers import kind_of
 from progresskit_snowflake.files.opening import BadData
 from progresskit_snowflake.files.quality import Reading, check
 from progresskit_snowflake.sql.columns import Column
+from pyarrow.parquet import encryption
 
 
 def zstd(content: bytes) -> bytes:
@@ -106,6 +109,8 @@ COLUMNS: dict[str, tuple[tuple[str, str], str | None]] = {
     "digits38": (("9" * 38, "5"), "NUMBER(38,0)"),
     "wide": (("9" * 38, "0.5"), None),
     "hash": (("123e4567", "12345678"), None),
+    "zero codes": (("0e123", "0e456"), None),
+    "zeros": (("0.00E+00", "0E-8"), "FLOAT"),
     "huge": (("2E400", "1E10"), None),
     "float": (("2E5", "1.5"), "FLOAT"),
     "german day": (("31/12/2024", "01/02/2024"), None),
@@ -184,6 +189,8 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "json-array": (b'[\n {"id": 1}, {"id": 2}]', [], r"it is JSON: give --format json"),
     "html": (b"\n<!DOCTYPE html>\n<html>Not found</html>\n", [], r"is an HTML page or XML"),
     "xml": (b"<?xml version='1.0'?>\n<a/>\n", [], r"is an HTML page or XML"),
+    "element": (b"\n<Error>\n <Code>NoSuchKey</Code>\n</Error>\n", [], r"is an HTML page or XML"),
+    "elements": (b'<svg viewBox="0 0 1 1"><g>', [], r"is an HTML page or XML"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", [], r"a pointer of Git LFS"),
     "excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(90), [], r"a workbook of Excel's: save it as CSV"),
     "pdf": (b"%PDF-1.4\n", [], r"is a PDF document"),
@@ -196,6 +203,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "psql": (b" id | t \n----+---\n  1 | x\n(1 row)\n", [], r"a line of dashes stands below its header"),
     "title": (b"Report\n\nid;t\n1;x\n2;y\nTotal\n", [], r"a semicolon splits its lines from line 3 on, .* --skip-lines 2, or"),
     "excel-sep-word": (b"sep=tab\na\tb\n1\t2\n", [], r"a tab splits its lines from line 2 on"),
+    "excel-sep-other": (b"sep=,\nid;t\n1;2\n", [], r"says that a comma splits its columns, but a semicolon seems to: give --delim"),
     "apostrophes": (b"'id','t'\n'1','it''s'\n", [], r"""its fields stand in apostrophes: give --quote "'", or --quote none"""),
     "apostrophes-alone": (b"'1';'x'\n'2';'y'\n", ["--no-header", "--delimiter", ";"], r"its fields stand in apostrophes"),
     "comment-of-one-width": (b"# made by x, y\nid,t\n1,x\n", [], r"begins with '#', and may be a comment or the header"),
@@ -210,6 +218,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "zlib": (zlib.compress(b"a\n1\n"), [], r"is packed with lzma or zlib"),
     "bz2-more": (bz2.compress(b"a\n1\n") + b"more", [], r"is damaged or ends too early"),
     "bz2-second": (bz2.compress(b"a\n1\n") + bz2.compress(b"2\n")[:9], [], r"is damaged or ends too early"),
+    "bz2-begun": (bz2.compress(b"a\n1\n")[:4], [], r"is damaged or ends too early"),
     "tar": (tar(b"a\n1\n"), [], r"is a tar archive"),
     "tar-gz": (gzip.compress(tar(b"a\n1\n")), [], r"is a tar archive"),
     "packed-twice": (gzip.compress(gzip.compress(b"a\n1\n")), [], r"is packed twice"),
@@ -224,6 +233,8 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "twice": (b"id,Id\n1,2\n", [], r"the header has 'ID' more than once"),
     "fixed-width": (b"id   name   qty\n1    Ann      3\n2    Bob     12\n", [], r"to be of fixed widths: write them with a delimiter"),
     "blanks-between": (b"id name qty\n1 Ann 3\n", [], r"seem to be split by blanks.* give --delimiter space"),
+    "blanks-and-quotes": (b'id name "product"\n1 Ann "a b"\n2 Bob "c"\n', [], r"seem to be split by blanks.* give --delimiter space"),
+    "misquoted": (b'1;"Ann "Lee" \nRay"\n2;"Bob"\n', [], r"looks as if a semicolon split its columns, and its quotes do not fit"),
     "drawn": (b"+----+\n| id |\n+----+\n|  1 |\n+----+\n", [], r"a table as a client shows it"),
     "tilde-bar": (b"id~|~t\n1~|~x\n", [], r"split by '~\|~', and a delimiter is one character"),
     "bar-tilde-bar": (b"id|~|t\n1|~|x~\n", [], r"split by '\|~\|', and a delimiter is one character"),
@@ -259,6 +270,7 @@ def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
         (b"0,1,2\n3,4,5\n", False),  # pandas numbers columns like this
         (b"id,t\n--,\n1,x\n", False),
         (b'id," ""t"""\n1,x\n', False),  # a name with a blank and quotes in it
+        (b"<DATE>\t<OPEN>\n2024.01.01\tx\n", False),  # a header of traders' programs, and no HTML
     ],
 )
 def test_row_for_a_header_is_said(content: bytes, is_said: bool, command: Any, tmp_path: Path) -> None:
@@ -277,6 +289,16 @@ def test_row_for_a_header_without_guesses(option: str, command: Any, new_table: 
     (tmp_path / "f.csv").write_bytes(b"5,2024-01-01\n6,2024-01-02\n")
     done = command(tmp_path / "f.csv", "--table", f"{new_table}_2", option)
     assert (done.status, "it seems to be a row, so give --no-header" in done.err) == (1, True), done
+
+
+def test_null_of_two_dashes(command: Any, tmp_path: Path) -> None:
+    """`--null=--` means just that text, and other options do not take it for nothing."""
+    (tmp_path / "f.csv").write_text("id,t\n1,--\n2,-\n")
+    done = command(tmp_path / "f.csv", "--analyze-only", "--null=--")
+    assert (done.status, re.search(r"t +VARCHAR +1 null", done.out) is not None) == (0, True), done.out + done.err
+    for option in ("--jobs", "--format", "--delimiter", "--skip-lines"):
+        done = command(tmp_path / "f.csv", "--analyze-only", f"{option}=--")
+        assert (done.status, "--" in done.err) == (2, True), done.err
 
 
 ONE_COLUMN = {
@@ -517,6 +539,11 @@ CALENDAR = {
     "microseconds": pyarrow.array([0, -62_135_596_800_000_001], pyarrow.timestamp("us")),
     "seconds": pyarrow.array([0, -62_135_596_801], pyarrow.timestamp("s", "UTC")),
 }
+OF_DAY = {
+    "midnight": pyarrow.array([86_399_999_999, 86_400_000_000], pyarrow.time64("us")),
+    "nanoseconds": pyarrow.array([None, 86_400_000_000_000], pyarrow.time64("ns")),
+    "before": pyarrow.array([0, -1], pyarrow.time32("s")),
+}
 NO_JSON = [
     pyarrow.array([[b"\xff"]]),
     pyarrow.array([{"x": 1, "X": 2}]),
@@ -552,6 +579,9 @@ def test_parquet_out_of_range(tmp_path: Path) -> None:
     for array in CALENDAR.values():
         pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
         refused(r"f\.parquet: row 2: a is a day or moment outside of the years 1 to 9999")
+    for array in OF_DAY.values():
+        pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
+        refused(r"f\.parquet: row 2: a is no time of a day, which no table holds")
     edges = pyarrow.array([-719_162, 2_932_896, None], pyarrow.date32())
     pyarrow.parquet.write_table(pyarrow.table({"a": edges}), path)
     assert check(path, [Column("a")], lambda rows: None, reading=Reading("parquet")).rows == 3
@@ -570,6 +600,7 @@ def test_parquet_out_of_range(tmp_path: Path) -> None:
     for array in NO_JSON:
         pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
         refused("whose values no SQL type holds exactly")
+    assert kind_of(pyarrow.struct([])) == "no struct<>"  # other programs than pyarrow write them
     pyarrow.parquet.write_table(pyarrow.table({}), path)
     refused("has no columns")
     path.write_bytes(gzip.compress(path.read_bytes()))
@@ -582,6 +613,96 @@ def test_parquet_out_of_range(tmp_path: Path) -> None:
         given,
         Column("b", "NUMBER(38,0)"),
     )
+
+
+class NoKeys(encryption.KmsClient):  # type: ignore[misc]  # pyarrow has no types here
+    """Encrypts with keys that nobody else knows."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+        return base64.b64encode(key_bytes)
+
+
+def test_parquet_that_is_damaged(tmp_path: Path) -> None:
+    """A footer that contradicts itself, a name that is no UTF-8, and a column that is encrypted are reported, and do not end the
+    process."""
+    path = tmp_path / "f.parquet"
+
+    def refused(words: str) -> None:
+        with pytest.raises(BadData, match=words):
+            check(path, [Column("aa"), Column("bb")], lambda rows: None, reading=Reading("parquet"))
+
+    pyarrow.parquet.write_table(pyarrow.table({"aa": [1], "bb": [2]}), path, store_schema=False)
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    data, footer = content[: -8 - length], content[-8 - length : -8]
+    path.write_bytes(content.replace(b"bb", b"b\xff"))
+    refused(r"f\.parquet is no Parquet file that can be read")
+    column = b"\x15\x04%\x02\x18\x02bb\0"
+    for old, new in (  # a third column, of which the row group knows nothing
+        (b"\x19<5\0\x18\x06schema\x15\x04", b"\x19L5\0\x18\x06schema\x15\x06"),
+        (column, column + column.replace(b"bb", b"cc")),
+        (b"\x19\x2c" + b"\x1c\0\0" * 2, b"\x19\x3c" + b"\x1c\0\0" * 3),
+    ):
+        assert footer.count(old) == 1
+        footer = footer.replace(old, new)
+    path.write_bytes(data + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    refused(r"f\.parquet is no Parquet file that can be read: its footer has row groups without some columns")
+    table = pyarrow.table({"aa": [1], "bb": ["x" * ((1 << 24) + 1)]})
+    keys = encryption.EncryptionConfiguration(footer_key="f", column_keys={"k": ["bb"]}, plaintext_footer=True)
+    factory = encryption.CryptoFactory(lambda _: NoKeys())
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), keys)
+    with pyarrow.parquet.ParquetWriter(path, table.schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+    refused(r"f\.parquet is encrypted, and no keys are known")
+
+
+@pytest.mark.parametrize(
+    ("array", "kind"),
+    [
+        (pyarrow.array([2_932_896, 2_932_897], pyarrow.date32()), "DATE"),
+        (pyarrow.array([0, -62_135_596_800_000_001], pyarrow.timestamp("us")), "TIMESTAMP_NTZ"),
+        (pyarrow.array([0, 86_400_000_000], pyarrow.time64("us")), "TIME"),
+        (pyarrow.array(["\u00e9\U0001f600", "abc" * 1_000]), "VARCHAR(2)"),
+    ],
+)
+def test_parquet_without_a_check(
+    array: Any, kind: str, command: Any, cursor: Any, new_table: str, tmp_path: Path
+) -> None:
+    """With --skip-qc the local server refuses what the service does not hold, and loads the rest."""
+    cursor.execute(f"CREATE TABLE {new_table} (a {kind})")
+    path = tmp_path / "f.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
+    done = command(path, "--table", new_table, "--skip-qc")
+    assert (done.status, "f.parquet: 100071: Failed to cast value" in done.err) == (1, True), done.err
+    assert len(done.err) < 500
+    pyarrow.parquet.write_table(pyarrow.table({"a": array.slice(0, 1)}), path)
+    done = command(path, "--table", new_table, "--skip-qc")
+    assert done.status == 0, done.err
+    assert cursor.execute(f"SELECT a FROM {new_table}").fetchall() == [(array[0].as_py(),)]
+
+
+def test_parquet_into_other_columns(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """A text stays a text in a VARIANT column; bytes for text, and defaults that COPY would leave out, are refused."""
+    path = tmp_path / "f.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"a": ['{"x": 1}', "y", None]}), path)
+    cursor.execute(f"CREATE TABLE {new_table} (a VARIANT, b INT)")
+    done = command(path, "--table", new_table)
+    assert done.status == 0, done.err
+    rows = cursor.execute(f"SELECT * FROM {new_table}").fetchall()
+    assert [(None if a is None else json.loads(a), b) for a, b in rows] == [
+        ('{"x": 1}', None),
+        ("y", None),
+        (None, None),
+    ]
+    cursor.execute(f"CREATE OR REPLACE TABLE {new_table} (a VARCHAR, b INT DEFAULT 5)")
+    done = command(path, "--table", new_table)
+    assert (done.status, "it does not have B, and COPY of Parquet files puts NULL there" in done.err) == (1, True)
+    pyarrow.parquet.write_table(pyarrow.table({"a": [b"abc"]}), path)
+    done = command(path, "--table", f"{new_table}_text", "--type", "a=VARCHAR")
+    assert (done.status, "the column a has bytes, and the table would have their digits" in done.err) == (1, True)
+    (tmp_path / "f.json").write_text('{"a": "x"}\n')
+    assert command(tmp_path / "f.json", "--table", new_table).status == 0
+    assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [("x", 5)]
 
 
 def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:

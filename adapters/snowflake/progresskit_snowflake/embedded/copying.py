@@ -196,6 +196,9 @@ def _columns(connection: Any, names: Sequence[str | None]) -> list[Column]:
         raise copy_error(
             f"SQL compilation error:\nTable '{'.'.join(map(str, names))}' does not exist or not authorized.", 2003
         )
+    views = "SELECT 1 FROM duckdb_views() WHERE view_name = ? AND database_name = ? AND schema_name = ?"
+    if connection.execute(views, [names[2], names[0], names[1]]).fetchall():
+        raise copy_error("Object found is of type 'VIEW', not specified type 'TABLE'.", 2203, "02000")
     return [Column(*row) for row in found]
 
 

@@ -56,7 +56,7 @@ def read_objects(
             raise
         invalid = Reject("Invalid UTF8 detected in string", None, None, None, 100144, "22000")
         raise aborted(stage.internal_file_name(path), invalid) from error
-    casts = _casts(connection, raw, columns)
+    casts = _casts(connection, raw, columns, typed=parquet)
     wrong = " OR ".join(f"({quoted(name)} IS NOT NULL AND {cast} IS NULL)" for name, cast in casts.items())
     taken = ", ".join(f"{cast} AS {quoted(name)}" for name, cast in casts.items())
     fit = f"progresskit_valid AND NOT ({wrong})"
@@ -100,18 +100,36 @@ def _json_source(match: str, columns: list[Column], path: str) -> _Source:
     return _Source(lines, values, "json_valid(text)", "text IS NULL", "text")
 
 
-def _casts(connection: Any, raw: str, columns: list[Column]) -> dict[str, str]:
-    """Return, for each column's name, the expression that casts its value in the table `raw` to the target's type."""
+def _casts(connection: Any, raw: str, columns: list[Column], *, typed: bool) -> dict[str, str]:
+    """Return, for each column's name, the expression that casts its value in the table `raw` to the target's type.
+
+    Args:
+        connection: The connection that has the table.
+        raw: The table.
+        columns: The target's columns.
+        typed: Whether the values have types of their own, as in Parquet: a text is then no JSON document, but a text.
+    """
     kinds = {column.name: column.type for column in columns}
-    casts = {column.name: f"TRY_CAST({quoted(column.name)} AS {column.type})" for column in columns}
+    casts = {column.name: _held(f"TRY_CAST({quoted(column.name)} AS {column.type})", column) for column in columns}
     for name, kind in connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE temp.{raw})").fetchall():
         # DuckDB's own tables keep microseconds: a value that it would round is rejected.
         if kind in ("TIMESTAMP_NS", "TIME_NS"):
             exact = f"TRY_CAST({casts[name]} AS {kind}) = {quoted(name)}"
             casts[name] = f"CASE WHEN {exact} THEN {casts[name]} END"
+        if typed and kind == "VARCHAR" and kinds.get(name) == "JSON":
+            casts[name] = f"to_json({quoted(name)})"
         if kind == "UUID" and kinds.get(name) == "BLOB":  # Parquet has it as 16 bytes
             casts[name] = f"unhex(replace(CAST({quoted(name)} AS VARCHAR), '-', ''))"
     return casts
+
+
+def _held(cast: str, column: Column) -> str:
+    """Return a cast that is NULL too for what the target's type holds in DuckDB, but not in the service."""
+    if column.length is not None:
+        return f"CASE WHEN length({cast}) <= {column.length} THEN {cast} END"
+    if column.type == "DATE" or column.type.startswith("TIMESTAMP"):
+        return f"CASE WHEN year({cast}) BETWEEN 1 AND 9999 THEN {cast} END"
+    return f"CASE WHEN {cast} < TIME '24:00:00' THEN {cast} END" if column.type == "TIME" else cast
 
 
 def _first_misfit(connection: Any, misfits: str, columns: list[Column], casts: dict[str, str]) -> Reject:
@@ -125,7 +143,7 @@ def _first_misfit(connection: Any, misfits: str, columns: list[Column], casts: d
         return Reject(f"Error parsing JSON: {str(text)[:80]}", line, 1, None, 100069, "22P02")
     at = next(n for n in range(len(names)) if pairs[2 * n] is not None and pairs[2 * n + 1])
     value = str(pairs[2 * at])
-    words = f"Failed to cast value '{value}' to {columns[at].type}" + (f": {KEPT}" if FINER.search(value) else "")
+    words = f"Failed to cast value '{value[:80]}' to {columns[at].type}" + (f": {KEPT}" if FINER.search(value) else "")
     return Reject(words, line, None, names[at], 100071, "22000")
 
 

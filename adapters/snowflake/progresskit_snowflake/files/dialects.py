@@ -28,6 +28,8 @@ _MARKS = (
 )  # fmt: skip
 
 _BYTES = {name: mark for mark, name in _MARKS}
+_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
+"""Python's encodings of names and literals, which no file is written in."""
 _SEPARATOR = re.compile(rb'"?sep=([^\r\n"A-Za-z0-9])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 """The line that Excel writes and reads before the header."""
 _BESIDE = {
@@ -95,7 +97,8 @@ class Dialect:
             )
         if self.encoding:
             try:
-                if not codecs.lookup(self.encoding)._is_text_encoding:
+                found = codecs.lookup(self.encoding)
+                if not found._is_text_encoding or found.name in _NO_FILES:
                     raise LookupError
             except LookupError:
                 raise DialectError(
@@ -225,7 +228,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     if separator and dialect.delimiter.encode() in (b"", separator[1]):
         delimiter = separator[1].decode("utf-8", "replace")
         note = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
-        return replace(dialect, delimiter=delimiter, skip_lines=1), note
+        told = replace(dialect, delimiter=delimiter, skip_lines=1)
+        lines = _without_lines(sample, told)
+        others = _splitting(lines, dialect)
+        if not dialect.delimiter and others and (next(_widths(lines, told), None) or 0) < 2:
+            raise DialectError(
+                f"{note}, but {' or '.join(_NAMES[one] for one in others)} seems to: give --delimiter and --skip-lines 1."
+            )
+        return told, note
     if dialect.delimiter:
         _refuse_apostrophes(_without_lines(sample, dialect), dialect)
         return dialect, ""
@@ -245,7 +255,8 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         _refuse_markdown(lines)
     if not several:
         _refuse_titled(lines, dialect)
-        _refuse_aligned(lines)
+        _refuse_misquoted(lines, dialect)
+        _refuse_aligned(lines, dialect)
         _refuse_whole_lines(lines, dialect)
         _refuse_unusual(lines, dialect)
     _refuse_underlined(lines, dialect)
@@ -318,6 +329,21 @@ def _refuse_titled(lines: bytes, dialect: Dialect) -> None:
             )
 
 
+def _refuse_misquoted(lines: bytes, dialect: Dialect) -> None:
+    """Raise DialectError if a delimiter stands in the first line beside quotes, but the quotes do not fit."""
+    first = lines[: lines.find(dialect.newline.encode())] if dialect.newline.encode() in lines else lines
+    quote = dialect.quote.encode()
+    for one in DELIMITERS:
+        mark = one.encode()
+        if one == "," or not quote or not (mark + quote in first or quote + mark in first):
+            continue  # a comma is taken anyway, and the row is a bad one
+        if next(_widths(lines, replace(dialect, delimiter=one)), None) is None:
+            raise DialectError(
+                f"its first line looks as if {_NAMES[one]} split its columns, and its quotes do not fit: give --delimiter, and --quote "
+                "or --escape as the file has them."
+            )
+
+
 def _refuse_apostrophes(lines: bytes, dialect: Dialect) -> None:
     """Raise DialectError if fields are in apostrophes and none is in quotes: they would be part of each name and
     value."""
@@ -366,7 +392,7 @@ def _refuse_longer(lines: bytes, delimiter: str) -> None:
         )
 
 
-def _refuse_aligned(lines: bytes) -> None:
+def _refuse_aligned(lines: bytes, dialect: Dialect) -> None:
     """Raise DialectError if lines without any delimiter still have columns: of fixed widths, or separated by blanks."""
     found = [line for line in lines.splitlines() if line.strip()]
     if len(found) < 2:
@@ -375,7 +401,10 @@ def _refuse_aligned(lines: bytes) -> None:
         raise DialectError("it is a table as a client shows it, with lines drawn around: export it as CSV.")
     widths = {len(line.split()) for line in found}
     wide = all(_GAP.search(line.strip()) for line in found)
-    if len(widths) == 1 and (min(widths) > 2 or (wide and min(widths) > 1)):
+    fields = (
+        b' "' in lines and dialect.quote == '"' and _splits_alike(lines, dialect, " ")
+    )  # blanks within quotes split none
+    if fields or (len(widths) == 1 and (min(widths) > 2 or (wide and min(widths) > 1))):
         raise DialectError(
             "its columns seem to be split by blanks, or to be of fixed widths: write them with a delimiter, or give "
             "--delimiter space where a single blank splits them, or --delimiter comma if it has one column."

@@ -39,6 +39,11 @@ def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule],
         order = order_of([field.name for field in schema], [column.name for column in columns]) or []
         for column, at in zip(columns, order, strict=False):
             rule = rule_for(column.type or "")
+            if rule is not None and kind_of(schema[at].type) == "BINARY":
+                raise BadData(
+                    f"{path}: the column {column.name} has bytes, and the table would have their digits as {column.type}: "
+                    "make it BINARY, which TO_VARCHAR(..., 'UTF-8') makes text of in SQL."
+                )
             if rule is None or _fits(schema[at].type, column.type or ""):
                 continue
             seen = 0
@@ -53,7 +58,7 @@ def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule],
 
 def hold_to_calendar(path: Path) -> None:
     """Raise BadData if a day or timestamp of the Parquet file at `path` is outside of the years 1 to 9999, the range of
-    tables."""
+    tables, or a time outside of a day."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -61,7 +66,9 @@ def hold_to_calendar(path: Path) -> None:
         for field in file.schema_arrow:
             if (unit := _unit_of(field.type)) is None:
                 continue
-            low, high = _FIRST_DAY * unit, (_LAST_DAY + 1) * unit
+            of_day = pa.types.is_time(field.type)
+            low, high = (0, unit) if of_day else (_FIRST_DAY * unit, (_LAST_DAY + 1) * unit)
+            what = "no time of a day" if of_day else "a day or moment outside of the years 1 to 9999"
             seen = 0
             for batch in file.iter_batches(columns=[field.name]):
                 values = batch.column(0)
@@ -69,8 +76,7 @@ def hold_to_calendar(path: Path) -> None:
                 if (outside := pc.or_(pc.less(counts, low), pc.greater_equal(counts, high))).true_count:
                     row = pc.index(outside, True).as_py()
                     raise BadData(
-                        f"{path}: row {seen + row + 1:,d}: {field.name} is a day or moment outside of the years 1 to 9999, "
-                        "which no table holds: write it otherwise."
+                        f"{path}: row {seen + row + 1:,d}: {field.name} is {what}, which no table holds: write it otherwise."
                     )
                 seen += len(values)
 
@@ -114,8 +120,13 @@ _MOST_BYTES = {"VARCHAR": LONGEST, "BINARY": LONGEST // 2}
 def _may_be_longer(file: Any, name: str, most: int) -> bool:
     """Return whether a column has enough bytes anywhere that one of its values may exceed the limit."""
     leaves = [at for at in range(len(file.schema)) if file.schema.column(at).path == name]
-    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
-    return any(group.column(at).total_uncompressed_size > most for group in groups for at in leaves)
+    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    large = [group for group in groups if group.total_byte_size > most]
+    if large:
+        next(
+            file.iter_batches(batch_size=1, row_groups=[0], columns=[name]), None
+        )  # `column` ends the process if it is encrypted
+    return any(group.column(at).total_uncompressed_size > most for group in large for at in leaves)
 
 
 def _has_map(kind: Any) -> bool:
@@ -166,6 +177,8 @@ def _unit_of(kind: Any) -> int | None:
         return 86_400_000
     # 64 bits of nanoseconds reach from 1677 to 2262.
     units = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}
+    if types.is_time(kind):
+        return {**units, "ns": 86_400_000_000_000}[kind.unit]
     return units.get(kind.unit) if types.is_timestamp(kind) else None
 
 

@@ -23,6 +23,11 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
     with telling(path):
         try:
             with pq.ParquetFile(path) as file:
+                groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+                if any(group.num_columns != file.metadata.num_columns for group in groups):
+                    raise BadData(
+                        f"{path} is no Parquet file that can be read: its footer has row groups without some columns."
+                    )
                 # Arrow has Parquet's intervals as 12 bytes.
                 spans = {
                     one.path
@@ -34,7 +39,7 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
                     for field in file.schema_arrow
                 ]
                 rows = int(file.metadata.num_rows)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:  # the second one by a name in the footer
             with Unpacked(path) as unpacked:
                 packed = unpacked.packed
             if packed:
@@ -91,6 +96,8 @@ def _of_nested(kind: Any) -> str:
         [kind.key_field, kind.item_field] if types.is_map(kind) else [kind.field(at) for at in range(kind.num_fields)]
     )
     names = [field.name.upper() for field in fields]
+    if not fields:
+        return f"no {kind}"
     for field in fields:
         own = kind_of(field.type)
         # A number in JSON has no zeros after its last digit.

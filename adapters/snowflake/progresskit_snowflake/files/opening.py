@@ -25,10 +25,13 @@ PACKED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")
 """The suffixes of compressed files."""
 _PACKINGS = {
     "gzip": rb"\x1f\x8b",
-    "bz2": rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
+    "bz2": rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|(?:1A?Y?&?S?|\x17r?E?8?P?)?\Z)",  # it may end within its first bytes
     "zstd": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18",  # the second is a frame that is skipped
 }
 """Compression -> the first bytes of a file."""
+_MARKUP = rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<!doctype|<!--|<html|<\?xml|" + (
+    rb"<([a-z][\w:.-]*)(?:\s[^<>]*)?>(?: *<[a-z/!]|.*</\1\s*>\s*\Z))"  # an element; <DATE>,<PRICE> is a header
+)
 _FOREIGN = {
     rb"PK(?:\x03\x04|\x05\x06|\x07\x08)": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
     rb"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip, bz2 or zstd",
@@ -45,7 +48,7 @@ _FOREIGN = {
     rb"ORC[^\x20-\x7e\r\n]": "a file of ORC: write it as Parquet or CSV",
     rb"\{\\rtf": "a document in RTF: save it as CSV",
     rb"(?:\xef\xbb\xbf)?(?:%YAML[^\n]*\n)?---[ \r]*\n": "YAML, which is not read",
-    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!doctype|<html|<\?xml)": "an HTML page or XML, which is not read",
+    _MARKUP: "an HTML page or XML, which is not read",
     rb"version https://git-lfs": "a pointer of Git LFS, and not the file itself: run git lfs pull",
 }
 """First bytes of other files -> their kind, and what to do."""
@@ -94,6 +97,8 @@ def telling(path: Path) -> Iterator[None]:
         raise BadData(_DAMAGED.format(path, error)) from error
     except OSError as error:
         if error.errno is None:  # decompression raises this too
+            if "crypt" in str(error):
+                raise BadData(f"{path} is encrypted, and no keys are known: write it without encryption.") from error
             raise BadData(_DAMAGED.format(path, error)) from error
         raise BadData(f"{path}: {error.strerror or error}.") from error
 

@@ -260,5 +260,7 @@ def _gives_back(text: str) -> bool:
     """
     if not re.search("[0-9]", text):
         return True
+    if re.fullmatch(r"[+-]?[0.]+[eE]0*[1-9][0-9]*", text):
+        return False  # no program writes zero so, and other codes would become the same one
     value = Decimal(repr(float(text)))
     return value.is_finite() and value == Decimal(text)
