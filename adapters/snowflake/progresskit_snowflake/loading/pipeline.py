@@ -142,14 +142,14 @@ class Load:
         self._lock = threading.Lock()
         self._total = PackedTotal(self._sizes)
         self._compression = Shared(contextlib.nullcontext)
-        self._row_of_compression = Shared(self._begin_compression)
-        self._upload = Shared(self._begin_upload)
+        self._row_of_compression = Shared(lambda: progress.shown(self._begin_compression()))
+        self._upload = Shared(lambda: progress.shown(self._begin_upload()))
         self._uploads: Uploads | None = None
         self._upload_bar: Task | None = None
         self._copying = Shared(contextlib.nullcontext)
-        self._row_of_copy = Shared(self._begin_copy)
+        self._row_of_copy = Shared(lambda: progress.shown(self._begin_copy()))
         self._copy_bar: Task | None = None
-        self._qc = Shared(lambda: self.progress.phase("QC rows", unit="row"))
+        self._qc = Shared(lambda: progress.shown(progress.phase("QC rows", unit="row")))
         self._phases = {
             "QC": self._qc,
             "compression": self._compression,
