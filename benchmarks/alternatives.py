@@ -6,7 +6,11 @@ process is not counted. The alternatives take turns within each round, every oth
 output has the medians of wall seconds, processor seconds and peak memory, and each wall time as a share of the script's
 in the same round. An alternative that the server cannot run is printed as failed. Then it has the verdicts: what a load
 takes of the script's wall time, and what the bars add to a load, each with the interval of its median. `--bars` runs
-the load with and without bars alone, so that many rounds take little time.
+the load with and without bars alone, so that many rounds take little time, and has the processor time of the bars
+themselves by `accounting`, which is known far more exactly than the difference of two processes.
+
+`--python`, given once for each environment, prints the table of docs/snowflake-progress.md: a column for each
+connector.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import os
 import pty
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,7 +32,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import accounting
 import snowflake.connector
+from accounting import Account
 from measuring import TOO_NOISY, Line, is_loaded, machine, text_of
 from progresskit_snowflake.embedded import embedded_server
 from screen import read_pty
@@ -69,11 +76,13 @@ SHARE, MORE = 75.0, 1.0
 
 
 class Cost(NamedTuple):
-    """The cost of one load: wall seconds, processor seconds, and mebibytes of memory at the peak."""
+    """The cost of one load: wall seconds, processor seconds, mebibytes of memory at the peak, and its account if there is
+    one."""
 
     wall: float
     processor: float
     memory: float
+    account: Account | None = None
 
 
 def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
@@ -92,7 +101,8 @@ def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
     if os.waitstatus_to_exitcode(status):
         print(b"".join(shown)[-500:].decode(errors="replace"), file=sys.stderr)
         return None
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    account = accounting.read(Path(environment[accounting.VARIABLE])) if accounting.FILE in command else None
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, account)
 
 
 def verdicts(rounds: list[dict[str, Cost | None]]) -> list[Line]:
@@ -106,8 +116,37 @@ def verdicts(rounds: list[dict[str, Cost | None]]) -> list[Line]:
         ("wall time, of the script's", percent("ours", "script", lambda cost: cost.wall, 0), SHARE),
         ("wall time that bars add", percent("ours", "ours, no bars", lambda cost: cost.wall, 1), MORE),
         ("processor time that bars add", percent("ours", "ours, no bars", lambda cost: cost.processor, 1), MORE),
+        ("processor time of the bars themselves, beyond a load without", of_bars(rounds), MORE),
     ]
     return [Line(what, interval(shares), bar, "%") for what, shares, bar in wanted if shares]
+
+
+def of_bars(rounds: list[dict[str, Cost | None]]) -> list[float]:
+    """Return the accounts' share of each round, in percent; empty without accounts."""
+    pairs = [(one.get("ours"), one.get("ours, no bars")) for one in rounds]
+    accounts = [(mine.account, other.account) for mine, other in pairs if mine and other]
+    return [100 * (mine.bars - other.bars) / other.process for mine, other in accounts if mine and other]
+
+
+def tabled(options: argparse.Namespace) -> int:
+    """Run the benchmark with each of the interpreters, and print a table in Markdown: processor seconds, and the wall
+    time as a share of the script's."""
+    found: dict[str, dict[str, str]] = {}
+    status = 0
+    with tempfile.TemporaryDirectory(prefix="progresskit-") as name:
+        for python in options.python:
+            path = Path(name) / "rows"
+            command = [python, __file__, str(options.folder), "--pattern", options.pattern]
+            done = subprocess.run([*command, "--rounds", str(options.rounds), "--rows", str(path)], check=False)
+            status = max(status, done.returncode)
+            version, rows = json.loads(path.read_text("utf-8"))
+            found[version] = rows
+            print()
+    ways = dict.fromkeys(way for rows in found.values() for way in rows)
+    lines = [["way", *(f"connector {version}" for version in found)], ["---"] * (len(found) + 1)]
+    lines += [[way, *(rows.get(way, "failed") for rows in found.values())] for way in ways]
+    print("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+    return status
 
 
 def main() -> int:
@@ -118,7 +157,11 @@ def main() -> int:
     parser.add_argument("--pattern", default="flights-*.csv*", help="which of them (flights-*.csv*)")
     parser.add_argument("--rounds", type=int, default=5, help="loads of each way (5)")
     parser.add_argument("--bars", action="store_true", help="the load with and without bars alone")
+    parser.add_argument("--python", action="append", help="an environment's interpreter, for a table; may be repeated")
+    parser.add_argument("--rows", type=Path, help="where that table's rows are written, as JSON")
     options = parser.parse_args()
+    if options.python:
+        return tabled(options)
     loaded = is_loaded()  # now: the loads themselves keep both cores busy
     numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="progresskit-") as name, embedded_server() as server:
@@ -148,6 +191,8 @@ def main() -> int:
             "ours, --skip-qc": lambda table: [*ours, table, "--skip-qc"],
         }
         if options.bars:
+            environment[accounting.VARIABLE] = str(folder / "account")
+            ours[:2] = [accounting.FILE]
             ways = {way: ways[way] for way in ("ours", "ours, no bars")}
         for command in ways.values():
             cost(command(f"t{next(numbers)}"), environment)  # compiles, and is not counted
@@ -160,17 +205,21 @@ def main() -> int:
         f"{machine()}; connector {snowflake.connector.__version__}; {len(paths)} files of {megabytes:.0f} MB as they lie"
     )
     print(f"{'way':<16} {'wall s':>7} {'cpu s':>7} {'MiB':>6} {'of script':>9}")
+    rows: dict[str, str] = {}
     for way in ways:
         found = [one[way] for one in rounds]
         costs = [one for one in found if one is not None]
         if not costs:
             print(f"{way:<16} failed")
             continue
-        medians = Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
+        medians = Cost(*(statistics.median(column) for column in zip(*(one[:3] for one in costs), strict=True)))
         pairs = [(one[way], one.get("script")) for one in rounds]
         shares = [mine.wall / theirs.wall for mine, theirs in pairs if mine is not None and theirs is not None]
         share = f"{statistics.median(shares):.2f}" if shares else ""
         print(f"{way:<16} {medians.wall:>7.2f} {medians.processor:>7.2f} {medians.memory:>6.0f} {share:>9}")
+        rows[way] = ", ".join(filter(None, [f"{medians.processor:.2f} s", share if way != "script" else ""]))
+    if options.rows:
+        options.rows.write_text(json.dumps([snowflake.connector.__version__, rows]), "utf-8")
     judged = verdicts(rounds)
     print(f"\n{text_of(judged)}")
     failed = any(line.verdict == "FAIL" for line in judged)
