@@ -638,17 +638,15 @@ def test_unknown_mode_is_refused() -> None:
 
 @pytest.mark.parametrize(("seconds", "waits"), [(0.0, 1), (0.5, 0)])
 def test_brief_phases_are_seen(seconds: float, waits: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of a brief phase waits for a frame; the end of a longer one, and the beginning of any, do not."""
+    """The end of a brief phase waits for a frame; a longer one has been in some, and waits for none."""
     clock = ManualClock()
     progress = SnowflakeProgress(renderer=RecordingRenderer(), clock=clock, ticker=ManualTicker())
     asked: list[float] = []
     monkeypatch.setattr(progress, "refresh", asked.append)
     with progress, progress.shown(progress.phase("QC rows", 10, "row")) as bar:
-        assert asked == [0.0]
         bar.advance(10)
         clock.advance(seconds)
-        asked.clear()
-    assert sum(patience > 0 for patience in asked) == waits
+    assert len(asked) == waits
 
 
 @pytest.mark.slow

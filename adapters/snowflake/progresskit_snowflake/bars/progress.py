@@ -53,13 +53,10 @@ class SnowflakeProgress(ProgressTracker):
         title = name if name in OF_FILES else f"{name} {detail}".rstrip()
         fields = {"": detail} if detail and name in OF_FILES else None
         keep = name in ("Files", "Validation", "Analysis")
-        bar = self.add_task(
+        return self.add_task(
             title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep,
             fields=fields, **more,
         )  # fmt: skip
-        if not keep:
-            self.refresh(0.0)  # soon, but without waiting: the first file has yet to go through all phases
-        return bar
 
     @contextlib.contextmanager
     def shown(self, bar: AbstractContextManager[Bar]) -> Iterator[Bar]:
