@@ -6,7 +6,11 @@ process is not counted. The alternatives take turns within each round, every oth
 output has the medians of wall seconds, processor seconds and peak memory, and each wall time as a share of the script's
 in the same round. An alternative that the server cannot run is printed as failed. Then it has the verdicts: what a load
 takes of the script's wall time, and what the bars add to a load, each with the interval of its median. `--bars` runs
-the load with and without bars alone, so that many rounds take little time.
+the load with and without bars alone, so that many rounds take little time, and has the processor time of the bars
+themselves by `accounting`, which is known far more exactly than the difference of two processes.
+
+`--python`, given once for each environment, prints the table of docs/snowflake-progress.md: a column for each
+connector.
 """
 
 from __future__ import annotations
@@ -15,22 +19,17 @@ import argparse
 import gzip
 import itertools
 import json
-import os
-import pty
 import shutil
 import statistics
-import sys
+import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+import accounting
 import snowflake.connector
+from load import Cost, arguments, cost, served
 from measuring import TOO_NOISY, Line, is_loaded, machine, text_of
-from progresskit_snowflake.embedded import embedded_server
-from screen import read_pty
 
 from progresskit._cli.intervals import interval
 
@@ -68,33 +67,6 @@ SHARE, MORE = 75.0, 1.0
 """The most that a load takes of the script's wall time, and that its bars add to a load, in percent."""
 
 
-class Cost(NamedTuple):
-    """The cost of one load: wall seconds, processor seconds, and mebibytes of memory at the peak."""
-
-    wall: float
-    processor: float
-    memory: float
-
-
-def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
-    """Run `command` in a terminal and return its cost; None if it fails."""
-    began = time.perf_counter()
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(sys.executable, [sys.executable, *command], environment)
-    shown: list[bytes] = []
-    drain = threading.Thread(target=lambda: shown.extend(iter(lambda: read_pty(fd), b"")))
-    drain.start()
-    _, status, used = os.wait4(pid, 0)
-    wall = time.perf_counter() - began
-    drain.join()
-    os.close(fd)
-    if os.waitstatus_to_exitcode(status):
-        print(b"".join(shown)[-500:].decode(errors="replace"), file=sys.stderr)
-        return None
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
 def verdicts(rounds: list[dict[str, Cost | None]]) -> list[Line]:
     """Return the shares of pairs of loads in the same rounds; of the ways that have run."""
 
@@ -106,8 +78,75 @@ def verdicts(rounds: list[dict[str, Cost | None]]) -> list[Line]:
         ("wall time, of the script's", percent("ours", "script", lambda cost: cost.wall, 0), SHARE),
         ("wall time that bars add", percent("ours", "ours, no bars", lambda cost: cost.wall, 1), MORE),
         ("processor time that bars add", percent("ours", "ours, no bars", lambda cost: cost.processor, 1), MORE),
+        ("processor time of the bars themselves, beyond a load without", of_bars(rounds), MORE),
     ]
     return [Line(what, interval(shares), bar, "%") for what, shares, bar in wanted if shares]
+
+
+def of_bars(rounds: list[dict[str, Cost | None]]) -> list[float]:
+    """Return the accounts' share of each round, in percent; empty without accounts."""
+    pairs = [(one.get("ours"), one.get("ours, no bars")) for one in rounds]
+    accounts = [(mine.account, other.account) for mine, other in pairs if mine and other]
+    return [100 * (mine.bars - other.bars) / other.process for mine, other in accounts if mine and other]
+
+
+def tabled(options: argparse.Namespace) -> int:
+    """Run the benchmark with each of the interpreters, and print a table in Markdown: processor seconds, and the wall
+    time as a share of the script's."""
+    found: dict[str, dict[str, str]] = {}
+    status = 0
+    with tempfile.TemporaryDirectory(prefix="progresskit-") as name:
+        for python in options.python:
+            path = Path(name) / "rows"
+            command = [python, __file__, str(options.folder), "--pattern", options.pattern]
+            done = subprocess.run([*command, "--rounds", str(options.rounds), "--rows", str(path)], check=False)
+            status = max(status, done.returncode)
+            version, rows = json.loads(path.read_text("utf-8"))
+            found[version] = rows
+            print()
+    ways = dict.fromkeys(way for rows in found.values() for way in rows)
+    lines = [["way", *(f"connector {version}" for version in found)], ["---"] * (len(found) + 1)]
+    lines += [[way, *(rows.get(way, "failed") for rows in found.values())] for way in ways]
+    print("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+    return status
+
+
+def ways_of(folder: Path, paths: list[str], *, bars: bool) -> dict[str, Callable[[str], list[str]]]:
+    """Return what the interpreter runs to load `paths` of `folder` into a table, by the name of the way. With `bars`,
+    these are our load with and without bars, each with its account."""
+    command = [accounting.FILE] if bars else ["-c", OURS]
+    ours: dict[str, Callable[[str], list[str]]] = {
+        "ours": lambda table: [*command, *arguments(paths), table],
+        "ours, no bars": lambda table: [*command, *arguments(paths, "--no-progress"), table],
+    }
+    if bars:
+        return ours
+    return {
+        "script": lambda table: ["-c", SCRIPT, str(folder), table],
+        "write_pandas": lambda table: ["-c", PANDAS, str(folder), table],
+        **ours,
+        "ours, --skip-qc": lambda table: [*command, *arguments(paths, "--skip-qc"), table],
+    }
+
+
+def printed(ways: list[str], rounds: list[dict[str, Cost | None]]) -> dict[str, str]:
+    """Print the medians of each of the `ways`, and return their cells in the table."""
+    print(f"{'way':<16} {'wall s':>7} {'cpu s':>7} {'MiB':>6} {'of script':>9}")
+    cells: dict[str, str] = {}
+    for way in ways:
+        costs = [one for one in (each[way] for each in rounds) if one is not None]
+        if not costs:
+            print(f"{way:<16} failed")
+            continue
+        wall, processor, memory = (
+            statistics.median(column) for column in zip(*(one[:3] for one in costs), strict=True)
+        )
+        pairs = [(one[way], one.get("script")) for one in rounds]
+        shares = [mine.wall / theirs.wall for mine, theirs in pairs if mine is not None and theirs is not None]
+        share = f"{statistics.median(shares):.2f}" if shares else ""
+        print(f"{way:<16} {wall:>7.2f} {processor:>7.2f} {memory:>6.0f} {share:>9}")
+        cells[way] = ", ".join(filter(None, [f"{processor:.2f} s", share if way != "script" else ""]))
+    return cells
 
 
 def main() -> int:
@@ -118,37 +157,21 @@ def main() -> int:
     parser.add_argument("--pattern", default="flights-*.csv*", help="which of them (flights-*.csv*)")
     parser.add_argument("--rounds", type=int, default=5, help="loads of each way (5)")
     parser.add_argument("--bars", action="store_true", help="the load with and without bars alone")
+    parser.add_argument("--python", action="append", help="an environment's interpreter, for a table; may be repeated")
+    parser.add_argument("--rows", type=Path, help="where that table's rows are written, as JSON")
     options = parser.parse_args()
+    if options.python:
+        return tabled(options)
     loaded = is_loaded()  # now: the loads themselves keep both cores busy
     numbers = itertools.count(1)
-    with tempfile.TemporaryDirectory(prefix="progresskit-") as name, embedded_server() as server:
+    with tempfile.TemporaryDirectory(prefix="progresskit-") as name, served(Path(name)) as environment:
         folder = Path(name)
         for source in sorted(options.folder.glob(options.pattern)):
             unpacked = gzip.open if source.suffix == ".gz" else open
             with unpacked(source, "rb") as file, (folder / source.name.removesuffix(".gz")).open("wb") as plain:
                 shutil.copyfileobj(file, plain)
         paths = [str(path) for path in sorted(folder.glob("*.csv"))]
-        home = folder / "home"
-        home.mkdir()
-        told = {key: value for key, value in server.arguments.items() if not isinstance(value, dict)}
-        lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
-        (home / "connections.toml").write_text("\n".join(["[local]", *lines, ""]), "utf-8")
-        (home / "connections.toml").chmod(0o600)
-        environment = {**os.environ, "SNOWFLAKE_HOME": str(home), "ARGUMENTS": json.dumps(server.arguments)}
-        environment |= {"TERM": "xterm-256color", "PROGRESSKIT_RENDERER": "ansi"}
-        # Else each start compiles some 700 modules of the connector's, where nothing has been compiled before.
-        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
-            environment.pop(name, None)
-        ours = ["-c", OURS, "load", *paths, "--connection", "local", "--null", "NA", "--table"]
-        ways: dict[str, Callable[[str], list[str]]] = {
-            "script": lambda table: ["-c", SCRIPT, str(folder), table],
-            "write_pandas": lambda table: ["-c", PANDAS, str(folder), table],
-            "ours": lambda table: [*ours, table],
-            "ours, no bars": lambda table: [*ours, table, "--no-progress"],
-            "ours, --skip-qc": lambda table: [*ours, table, "--skip-qc"],
-        }
-        if options.bars:
-            ways = {way: ways[way] for way in ("ours", "ours, no bars")}
+        ways = ways_of(folder, paths, bars=options.bars)
         for command in ways.values():
             cost(command(f"t{next(numbers)}"), environment)  # compiles, and is not counted
         rounds: list[dict[str, Cost | None]] = [
@@ -159,18 +182,9 @@ def main() -> int:
     print(
         f"{machine()}; connector {snowflake.connector.__version__}; {len(paths)} files of {megabytes:.0f} MB as they lie"
     )
-    print(f"{'way':<16} {'wall s':>7} {'cpu s':>7} {'MiB':>6} {'of script':>9}")
-    for way in ways:
-        found = [one[way] for one in rounds]
-        costs = [one for one in found if one is not None]
-        if not costs:
-            print(f"{way:<16} failed")
-            continue
-        medians = Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
-        pairs = [(one[way], one.get("script")) for one in rounds]
-        shares = [mine.wall / theirs.wall for mine, theirs in pairs if mine is not None and theirs is not None]
-        share = f"{statistics.median(shares):.2f}" if shares else ""
-        print(f"{way:<16} {medians.wall:>7.2f} {medians.processor:>7.2f} {medians.memory:>6.0f} {share:>9}")
+    rows = printed(list(ways), rounds)
+    if options.rows:
+        options.rows.write_text(json.dumps([snowflake.connector.__version__, rows]), "utf-8")
     judged = verdicts(rounds)
     print(f"\n{text_of(judged)}")
     failed = any(line.verdict == "FAIL" for line in judged)

@@ -17,7 +17,7 @@ from typing import Any
 import comparison
 import eta
 import overhead
-from measuring import TOO_NOISY, Interval, Line, as_installed, exact, interval, is_loaded, machine, text_of
+from measuring import TOO_NOISY, Interval, Line, as_installed, exact, is_loaded, machine, text_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -40,18 +40,12 @@ def say(what: str) -> None:
     print(f"{datetime.datetime.now():%H:%M:%S} {what}", file=sys.stderr)
 
 
-def load_lines(pairs: int, profiles: int) -> list[Line]:
-    """Return the lines of the Snowflake load, if the loader is installed: the cost of bars, and the profile."""
+def load_lines(pairs: int) -> list[Line]:
+    """Return the lines of the Snowflake load, if the loader is installed: the cost of its bars."""
     try:
         import load
-        import load_profile
 
-        what = "a Snowflake load with bars, processor time"
-        ours = interval([load_profile.profile().ours for _ in range(profiles)])
-        return [
-            Line(f"{what}, {pairs} pairs", load.shares(pairs).scaled(100), 1.0, "% of the load"),
-            Line(f"{what} that goes into them", ours.scaled(100), 1.0, "% of the load"),
-        ]
+        return load.lines(pairs)
     except (ImportError, SystemExit) as error:
         say(f"the Snowflake load is left out: {error}")
         return []
@@ -229,7 +223,7 @@ def main() -> int:
     lines += more
     if not quick:
         say("Snowflake loads")
-        lines += load_lines(10, 12)
+        lines += load_lines(20)
     others = interpreters(3 if quick else 5, 5)
 
     verdict = text_of(lines)

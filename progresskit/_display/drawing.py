@@ -349,8 +349,7 @@ class DrawingThread:
         if self._on_begin is not None:
             self._on_begin()
         if not multiprocessing_hook.is_worker:
-            # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
-            self.switch_interval.begin()
+            self.switch_interval.begin()  # until the thread runs
         self._begun = time.monotonic()
         self.is_running = True  # first: a signal handler may call this while the thread starts
         try:
@@ -440,8 +439,8 @@ class DrawingThread:
         usual, polls, _ = scheduler.survey()
         delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
         drawn = time.monotonic()  # when the last frame began: `delay` counts from there
-        if suspension.woken_in_vain:
-            boost.adjust(delay, self._alive, first=True)
+        boost.adjust(delay, self._alive)  # else threads of the job pass the lock on all the time until the first frame
+        is_first = True
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self.sleeps_long = delay > 2 * usual
@@ -460,8 +459,10 @@ class DrawingThread:
                     return
                 if was_stopped or was_away:
                     scheduler.forget_rows(slow_ones=was_stopped)
-                if suspension.woken_in_vain:  # before the frame, which might wait for the lock hundreds of times
+                # Before the frame, which may wait for the lock hundreds of times: the first one reads the renderer's modules.
+                if is_first or suspension.woken_in_vain:
                     boost.adjust(delay, self._alive, first=True)
+                    is_first = False
                 self._was_asked = False
                 drawn = now
                 delay = scheduler.draw_due(now, woken=woken)

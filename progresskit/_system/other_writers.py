@@ -19,6 +19,9 @@ WRITTEN = 2
 """`IN_MODIFY` of inotify(7)."""
 MOST_NOTES = 256
 """Bytes of notifications that are read at once. Equal ones are merged, so that there is usually one."""
+_unused: dict[int, int] = {}
+"""By process, a descriptor of notifications that watches nothing, for the next display. The kernel takes 10 to 50 ms to close one,
+for which each job would wait at the end of its rows."""
 
 
 class OtherWriters:
@@ -43,6 +46,8 @@ class OtherWriters:
         name = os.ttyname(descriptor)
         self.own: int = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         self.notes: int = -1
+        self._watch = -1
+        self._process = os.getpid()
         try:
             device = int.from_bytes(fcntl.ioctl(self.own, TERMINAL_DEVICE, b"\0" * 4), sys.byteorder)
             is_named = (
@@ -62,19 +67,29 @@ class OtherWriters:
             # This call keeps the GIL. Releasing it before a frame is written would let the job write in between.
             system = ctypes.PyDLL(None)
             self._read, self._buffer = system.read, ctypes.create_string_buffer(MOST_NOTES)
-            self.notes = system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-            is_begun = self.notes >= 0 and system.inotify_add_watch(self.notes, os.fsencode(name), WRITTEN) >= 0
+            self._remove = system.inotify_rm_watch
+            self.notes = _unused.pop(self._process, -1)
+            self._watch = system.inotify_add_watch(self.notes, os.fsencode(name), WRITTEN)
+            if self._watch < 0:  # there was none, or the program has closed it
+                self.notes = system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+                self._watch = system.inotify_add_watch(self.notes, os.fsencode(name), WRITTEN)
         except (ImportError, AttributeError) as error:  # no ctypes, or a C library without these calls
             raise OSError(f"no notifications: {error}") from None
-        if not is_begun:
+        if self._watch < 0:
             raise OSError(f"no notifications for {name}")
+        while self.have_written():  # what the display before did not read
+            pass
 
     def have_written(self) -> bool:
         """Return whether others have written since the last call."""
         return self._read(self.notes, self._buffer, MOST_NOTES) > 0  # type: ignore[no-any-return]  # a C function has no types
 
     def close(self) -> None:
-        """Close the descriptors."""
-        for descriptor in {self.own, self.notes} - {-1}:
+        """Close the descriptors, but keep that of the notifications for the next display of the process."""
+        notes, own, self.own, self.notes = self.notes, self.own, -1, -1
+        if self._watch >= 0 and self._process == os.getpid():  # a forked child must not end the watch of its parent
+            self._remove(notes, self._watch)
+            if _unused.setdefault(self._process, notes) == notes:
+                notes = -1
+        for descriptor in {own, notes} - {-1}:
             os.close(descriptor)
-        self.own = self.notes = -1

@@ -461,16 +461,29 @@ def test_one_thread_has_a_short_interval(intervals: tuple[ThreadTicker, list[flo
     assert max(seen) == SHORT_INTERVAL  # shorter yet where a busy machine kept the lock from the ticker
 
 
-def test_interval_is_short_until_the_first_frame(
-    threads: list[int], intervals: tuple[ThreadTicker, list[float]]
-) -> None:
-    """Beside other threads it is short until the first frame is drawn."""
+def test_interval_is_short_in_the_first_frame(threads: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other threads it is short while the thread starts and in the first frame, and not in the time between."""
     threads[0] = 9
-    _, seen = intervals
-    until(lambda: interval() == USUAL)
-    assert seen[0] == SHORT_INTERVAL
-    threads[0] = 1
-    until(lambda: interval() == SHORT_INTERVAL)
+    ticker, seen, chosen = ThreadTicker(), list[float](), list[float]()
+    choose = sys.setswitchinterval
+
+    class Looks(RecordingRenderer):
+        def render(self, frame: Frame) -> None:
+            seen.append(interval())
+
+    def note(seconds: float) -> None:
+        choose(seconds)
+        chosen.append(seconds)
+
+    monkeypatch.setattr(sys, "setswitchinterval", note)
+    tracker = ProgressTracker(Looks(), terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    with tracker.add_task("alpha"):
+        until(lambda: len(seen) > 0 and interval() == USUAL)
+        assert seen[0] == SHORT_INTERVAL
+        assert chosen[:3] == [SHORT_INTERVAL, USUAL, SHORT_INTERVAL]
+        threads[0] = 1
+        until(lambda: interval() == SHORT_INTERVAL)
+    tracker.stop()
 
 
 def test_interval_is_short_where_the_lock_was_kept(

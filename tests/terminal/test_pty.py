@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pty
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from pty_reading import read_pty
 
 PROGRAM = """
 import sys
@@ -68,3 +70,50 @@ def test_live_tasks_stand_once_at_their_rows(renderer: str) -> None:
     assert not any("task-3" in row for row in text)
     assert not screen.cursor.hidden
     assert screen.cursor.x == 0
+
+
+WATCHES = """
+import ast
+import os
+from progresskit._system.other_writers import OtherWriters
+found = []
+for turn in range(3):
+    watch = OtherWriters(1)
+    number, quiet = watch.notes, watch.have_written()
+    os.write(watch.own, b"own")
+    mine = watch.have_written()
+    os.write(1, b"another's")
+    heard = watch.have_written()
+    os.write(1, b"unread")
+    child = os.fork()
+    if child == 0:
+        watch.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    watch.have_written()
+    os.write(1, b"after the child")
+    after = watch.have_written()
+    os.write(1, b"unread")
+    watch.close()
+    found.append((number, quiet, mine, heard, after, os.path.lexists(f"/proc/self/fd/{number}")))
+first, second = OtherWriters(1), OtherWriters(1)
+found.append(first.notes != second.notes)
+open(os.environ["FOUND"], "w").write(repr(found))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of writes to a terminal")
+def test_watch_is_used_again(tmp_path: Path) -> None:
+    """The descriptor of notifications stays for the next display, since closing it holds a job up; that hears others' words alone."""
+    found = tmp_path / "found"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "FOUND": str(found)}
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", WATCHES], environ)
+    while read_pty(fd):
+        pass
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    *turns, apart = ast.literal_eval(found.read_text())
+    assert apart
+    assert turns == [(turns[0][0], False, False, True, True, True)] * 3

@@ -452,3 +452,32 @@ def test_json_lines_go_to_columns_by_name(sessions: Any, bar: Any, tmp_path: Pat
     stage(cursor, tmp_path, "lines_stage", files)
     assert copy_into(cursor, "lines", "lines_stage", file_format="json", task=bar).rows == 3
     assert cursor.execute("SELECT a, b FROM lines ORDER BY a").fetchall() == [(1, "x"), (2, None), (3, "z")]
+
+
+def test_entered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block runs while the object is entered; each object that was entered is left, with the block's exception."""
+    from progresskit_snowflake.loading.worker_threads import entered_meanwhile
+
+    left: list[object] = []
+    runs = threading.Event()
+
+    class Stage:
+        def __enter__(self) -> None:
+            if not runs.wait(30):
+                raise TimeoutError
+
+        def __exit__(self, kind: object, *_: object) -> None:
+            left.append(kind)
+
+    with entered_meanwhile(Stage()) as wait:
+        runs.set()
+        wait()
+        assert not left
+    for error in (OSError, KeyboardInterrupt):
+        with contextlib.suppress(error), entered_meanwhile(Stage()):
+            raise error
+    assert left == [None, OSError, KeyboardInterrupt]
+    monkeypatch.setattr(runs, "wait", lambda seconds: False)
+    with pytest.raises(TimeoutError), entered_meanwhile(Stage()) as wait:
+        wait()
+    assert len(left) == 3

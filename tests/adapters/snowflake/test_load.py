@@ -38,7 +38,7 @@ from progresskit_snowflake.loading.worker_threads import ThreadGroup
 from progresskit_snowflake.sql.columns import Column, check_header, identifier
 
 from progresskit import ProgressTracker
-from progresskit.testing import RecordingRenderer
+from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
 
@@ -634,6 +634,19 @@ def test_unknown_mode_is_refused() -> None:
     """An unknown mode is refused, and the message lists the modes."""
     with pytest.raises(ValueError, match="give one of normal, skip-qc, validate-only, analyze-only"):
         SnowflakeProgress("quick")
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0.0, 1), (0.5, 0)])
+def test_brief_phases_are_seen(seconds: float, waits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a brief phase waits for a frame; a longer one has been in some, and waits for none."""
+    clock = ManualClock()
+    progress = SnowflakeProgress(renderer=RecordingRenderer(), clock=clock, ticker=ManualTicker())
+    asked: list[float] = []
+    monkeypatch.setattr(progress, "refresh", asked.append)
+    with progress, progress.shown(progress.phase("QC rows", 10, "row")) as bar:
+        bar.advance(10)
+        clock.advance(seconds)
+    assert len(asked) == waits
 
 
 @pytest.mark.slow

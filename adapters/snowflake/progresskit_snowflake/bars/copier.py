@@ -320,13 +320,15 @@ def _bar(
         yield task
         return
     assert tracker is not None
+    begun: contextlib.AbstractContextManager[Task]
     if isinstance(tracker, SnowflakeProgress):  # its bars have positions of their own
-        begun = tracker.start_copy_operation(table, rows, completed=done, measured=not alone)
+        begun = tracker.shown(tracker.start_copy_operation(table, rows, completed=done, measured=not alone))
     else:
-        begun = tracker.add_task(
+        task = tracker.add_task(
             f"COPY {table}", total=None if alone else rows, unit="row", color="cyan", completed=done
         )
-        begun.update(expected=counted(rows) if alone and rows is not None else None)
+        task.update(expected=counted(rows) if alone and rows is not None else None)
+        begun = task
     with begun as bar:
         yield bar
         bar.update(total=rows, expected=None)

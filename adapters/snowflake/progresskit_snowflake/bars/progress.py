@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from progresskit import ProgressTracker, Task
 
 from ..copying import counted
 
+Bar = TypeVar("Bar")
 COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
 ROW = "{mark} {description}  {bar} {percent}  {amount}  {rate:short!}  {status}   {fields}"
 """What the bars of a load show: fields and bar give way before the rate."""
+BRIEF = 0.2
+"""Seconds from which on a frame has shown a phase: twice the usual time between two."""
 FRAME_SECONDS = 0.1
-"""The most seconds that the beginning of a phase waits for a frame; a few milliseconds as a rule."""
+"""The most seconds that the end of a shorter phase waits for a frame; a few milliseconds as a rule."""
 OF_FILES = ("QC rows", "Compression", "Upload")
 """The phases whose bars name the file that is at work."""
 MODES = {
@@ -47,13 +53,19 @@ class SnowflakeProgress(ProgressTracker):
         title = name if name in OF_FILES else f"{name} {detail}".rstrip()
         fields = {"": detail} if detail and name in OF_FILES else None
         keep = name in ("Files", "Validation", "Analysis")
-        bar = self.add_task(
+        return self.add_task(
             title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep,
             fields=fields, **more,
         )  # fmt: skip
-        if not keep:
-            self.refresh(FRAME_SECONDS)  # seen at least once, however soon the phase is over
-        return bar
+
+    @contextlib.contextmanager
+    def shown(self, bar: AbstractContextManager[Bar]) -> Iterator[Bar]:
+        """Enter `bar` during a phase, the block. Each is seen at least once: the end of a brief one waits for a frame."""
+        began = self.clock()
+        with bar as entered:
+            yield entered
+            if self.clock() - began < BRIEF:
+                self.refresh(FRAME_SECONDS)
 
     def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:
         """Begin the Upload bar for the file at `path`; `size` is what goes over the wire, in bytes, None its size.

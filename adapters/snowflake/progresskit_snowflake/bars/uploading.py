@@ -416,10 +416,7 @@ class _Bars:
         assert self._tracker is not None  # the caller has entered it
         kind, _, detail = name.partition(" ")
         if isinstance(self._tracker, SnowflakeProgress):  # its bars have positions of their own
-            task = self._tracker.phase(kind, total, unit, detail=detail)
-        else:
-            fields = {"": detail} if detail else None
-            task = self._tracker.add_task(
-                kind, total, unit=unit, color=color, keep=kind != "Compression", fields=fields
-            )
+            return self._stack.enter_context(self._tracker.shown(self._tracker.phase(kind, total, unit, detail=detail)))
+        fields = {"": detail} if detail else None
+        task = self._tracker.add_task(kind, total, unit=unit, color=color, keep=kind != "Compression", fields=fields)
         return self._stack.enter_context(task)

@@ -35,7 +35,7 @@ from .checking import Checking, as_made, distinct, typed
 from .ledger import Entry, Ledger
 from .session import Keep, Loading, Staging
 from .summary import Summary
-from .worker_threads import Channel, Shared, ThreadGroup
+from .worker_threads import Channel, Shared, ThreadGroup, entered_meanwhile
 
 AHEAD = 2
 """The most compressed files that wait for their upload, because they take disk space."""
@@ -142,14 +142,14 @@ class Load:
         self._lock = threading.Lock()
         self._total = PackedTotal(self._sizes)
         self._compression = Shared(contextlib.nullcontext)
-        self._row_of_compression = Shared(self._begin_compression)
-        self._upload = Shared(self._begin_upload)
+        self._row_of_compression = Shared(lambda: progress.shown(self._begin_compression()))
+        self._upload = Shared(lambda: progress.shown(self._begin_upload()))
         self._uploads: Uploads | None = None
         self._upload_bar: Task | None = None
         self._copying = Shared(contextlib.nullcontext)
-        self._row_of_copy = Shared(self._begin_copy)
+        self._row_of_copy = Shared(lambda: progress.shown(self._begin_copy()))
         self._copy_bar: Task | None = None
-        self._qc = Shared(lambda: self.progress.phase("QC rows", unit="row"))
+        self._qc = Shared(lambda: progress.shown(progress.phase("QC rows", unit="row")))
         self._phases = {
             "QC": self._qc,
             "compression": self._compression,
@@ -177,9 +177,10 @@ class Load:
             self.packing = CanonicalForm(self.reading, self.columns)
             made = as_made(self.columns)  # the running check may widen them
             with (
-                staging.stage(self.loading, self.keep_staged),
+                entered_meanwhile(staging.stage(self.loading, self.keep_staged)) as staged,
                 self.loading.table(self.table, made, staging, new=existing is None, emptied=emptied) as table,
             ):
+                staged()
                 self._run_phases(checking, table, [column.type for column in made], existing, ledger, entries)
         self.summary.kept = staging.name if self.keep_staged == "always" else ""
         return self._finished()

@@ -70,6 +70,40 @@ class ThreadGroup:
             raise Stopped
 
 
+@contextlib.contextmanager
+def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterator[Callable[[], None]]:
+    """Enter `manager` in a thread of its own while the block runs, and leave it after the block.
+
+    The end of the block waits until `manager` is entered; after Ctrl-C for up to `POLL` seconds.
+
+    Yields:
+        A function that waits until `manager` is entered, and raises what entering it has raised.
+    """
+    with contextlib.ExitStack() as entered:
+        errors: list[BaseException] = []
+
+        def enter() -> None:
+            try:
+                entered.enter_context(manager)
+            except BaseException as error:  # raised by `wait`, whatever it is
+                errors.append(error)
+
+        thread = threading.Thread(target=enter, name="entering", daemon=True)
+        thread.start()
+
+        def wait() -> None:
+            thread.join()
+            if errors:
+                raise errors[0]
+
+        try:
+            yield wait
+        except BaseException as error:
+            thread.join(POLL if isinstance(error, KeyboardInterrupt) else None)
+            raise
+        thread.join()
+
+
 class Channel:
     """Passes items from some threads of a group to others, until each sender has closed it.
 
