@@ -21,7 +21,7 @@ from . import joining, multiprocessing_hook
 from .core import current_loop
 from .joining import current_tracker
 from .loop_counters import SIZED, AnyCounter, SizedCounter, count_in, size_of
-from .loops import Loop
+from .loops import NOBODY, Loop
 from .tracker import silent_tracker, tracker_providers
 from .unwinding import instruction
 
@@ -99,15 +99,15 @@ class BriefLoop(Loop):
             from there decides whether it becomes a task.
     """
 
-    __slots__ = ("_began", "_counter", "_description", "_is_reported", "_pending", "_size", "_unit")
-    _counter: Counter | None
+    __slots__ = ("_began", "_description", "_is_reported", "_pending", "_size", "_unit")
     _task: Task | None
 
     def __init__(self, iterable: Any, description: str, unit: str, pending: list[BriefLoop]) -> None:
         self._iterable = iterable
         self._source = iter(iterable)
         self._finish = True
-        self._task = self._not_begun = self._counter = None
+        self._task = self._not_begun = self._counter = self._left = None
+        self._consumer = NOBODY
         self._description = description
         self._unit = unit
         self._pending = pending
@@ -168,7 +168,8 @@ class BriefLoop(Loop):
             size = size_of(iterable, source)
             counter = AnyCounter(source)
             portions, is_quick = iter((counter.iterator,)), False  # type: ignore[arg-type]  # it has one until it is closed
-        is_whole = is_quick or instruction(self._code, self._instruction) == "FOR_ITER"
+        code, at, _ = self._consumer
+        is_whole = is_quick or instruction(code, at) == "FOR_ITER"
         if not is_whole or self._task is not None:
             return super()._open(source)
         self._size, self._counter, self._began = size, counter, monotonic()
