@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
+from .._text.spelling import nearest
 from ..renderers.choice import named
 from ..renderers.destinations import default_stream, prefer_hub
 from ..renderers.registry import find, names
@@ -64,8 +65,13 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
     parser, commands = make_parser()
     if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
         complete(parser)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
     command = commands[options.command]
+    if unknown:  # the whole parser would tell it with the commands in place of this one's options
+        known = [each[2:] for each in command._option_string_actions if each.startswith("--")]
+        word = next((each for each in unknown if each.startswith("--")), "")
+        meant = nearest(word[2:].partition("=")[0], known)
+        command.error(f"unrecognized arguments: {' '.join(unknown)}" + (f"; did you mean --{meant}?" if meant else ""))
     if options.command == "run":
         return _run(command, options)
     if options.command == "pipe":

@@ -13,10 +13,8 @@ of a second. Does not know processes: `processes.workers` sets the functions tha
 from __future__ import annotations
 
 import abc
-from contextvars import copy_context
 from operator import length_hint
 from os import getpid
-from sys import _getframe
 from time import monotonic
 
 from .._system.threads import call_later
@@ -24,15 +22,13 @@ from . import joining, multiprocessing_hook
 from .core import current_loop
 from .joining import current_tracker
 from .loop_counters import SIZED, AnyCounter, SizedCounter, count_in, size_of
-from .loops import Loop, Tracked
+from .loops import NOBODY, Loop
 from .tracker import silent_tracker, tracker_providers
-from .unwinding import caller, holders, instruction
+from .unwinding import instruction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextvars import Context
-    from types import FrameType
     from typing import Any
 
     from .loop_counters import Counter
@@ -45,8 +41,6 @@ TASK_SECONDS = 0.05
 """Seconds after which the loop becomes a task."""
 MOST_WHOLE = 8_192
 """Items that a consumer may run through without letting other threads run. In C that takes less than a millisecond."""
-MOST_QUICK = 8_192
-"""Items of a first loop that makes what a task needs only when it becomes one; it hands them out without letting other threads run."""
 LONGEST_UNIT = 40
 """The longest unit, in characters, that one write can report."""
 
@@ -80,14 +74,6 @@ def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | No
     without_first[0] = pid
     if tracker_providers or not is_plain(iterable, description, unit):
         return None
-    source = iter(iterable)
-    if type(source) in SIZED and source is not iterable and length_hint(source) <= MOST_QUICK:
-        loop = _QuickLoop.__new__(_QuickLoop)
-        loop._given = iterable, source, description, unit, copy_context()
-        loop._begun = loop._task = None
-        tracked = _QuickTracked(iter(loop.start, None), source, iter(loop.end, None))
-        tracked._loop = loop
-        return tracked
     return _FirstLoop(iterable, description, unit, current_tracker()).run()
 
 
@@ -119,15 +105,15 @@ class BriefLoop(Loop, abc.ABC):
             from there decides whether it becomes a task.
     """
 
-    __slots__ = ("_began", "_counter", "_description", "_is_reported", "_pending", "_size", "_unit")
-    _counter: Counter | None
+    __slots__ = ("_began", "_description", "_is_reported", "_pending", "_size", "_unit")
     _task: Task | None
 
     def __init__(self, iterable: Any, description: str, unit: str, pending: list[BriefLoop]) -> None:
         self._iterable = iterable
         self._source = iter(iterable)
         self._finish = True
-        self._task = self._not_begun = self._counter = None
+        self._task = self._not_begun = self._counter = self._left = None
+        self._consumer = NOBODY
         self._description = description
         self._unit = unit
         self._pending = pending
@@ -188,7 +174,8 @@ class BriefLoop(Loop, abc.ABC):
             size = size_of(iterable, source)
             counter = AnyCounter(source)
             portions, is_quick = iter((counter.iterator,)), False  # type: ignore[arg-type]  # it has one until it is closed
-        is_whole = is_quick or instruction(self._code, self._instruction) == "FOR_ITER"
+        code, at, _ = self._consumer
+        is_whole = is_quick or instruction(code, at) == "FOR_ITER"
         if not is_whole or self._task is not None:
             return super()._open(source)
         self._size, self._counter, self._began = size, counter, monotonic()
@@ -260,124 +247,6 @@ class _FirstLoop(BriefLoop):
 
     def _tell(self, count: int, seconds: float) -> bool:
         return tell is not None and seconds <= TASK_SECONDS and tell(count, seconds, self._unit)
-
-
-class _QuickTracked(Tracked):
-    """What `track` returns for a quick loop: its beginning, its items and its end, one after the other."""
-
-    __slots__ = ()
-    _loop: _QuickLoop
-
-    def close(self) -> None:
-        self._loop.leave(None)
-
-    def __del__(self) -> None:
-        loop = self._loop
-        if loop._begun is not None and loop._begun[-1] is None and caller is not None:  # as in `Loop.portions`
-            loop.leave(caller())
-
-
-_QuickTracked.__name__ = _QuickTracked.__qualname__ = Tracked.__name__
-
-
-class _QuickLoop(_FirstLoop):
-    """The first loop of a forked worker over a short sequence. It makes what a task needs only when it becomes one.
-
-    Each attribute that is set and each function that is called copies one or two memory pages. So this loop has no `__init__`, and
-    notes only what it was given and when it began. Each method may be called by several threads that share the loop.
-    """
-
-    __slots__ = ("_begun", "_given")
-    _given: tuple[Any, Any, str, str, Context]  # iterable, its iterator, description, unit, the context of the call
-    _begun: tuple[Any, int, tuple[int, ...], int, float, int | None] | None
-    """The consumer's code, its instruction, the holders of exceptions, the size, the time; and the items when it is over. None before
-    the first item is requested."""
-
-    def start(self) -> None:
-        """Begin before the first item."""
-        if self._begun is not None:
-            return
-        self._begun = _BEGINNING  # before anything that could let another thread run
-        frame = _getframe(1)
-        self._begun = frame.f_code, frame.f_lasti, holders(), length_hint(self._given[1]), monotonic(), None
-        if self._task is None and self._watch():
-            current_loop.set(self)
-            return
-        self._make_ready()
-        self._task = self._begin(self._size, self._task, True)
-        self._not_begun = None
-        count_in(self._task, self._counter)
-
-    def end(self) -> None:
-        """End after the last item."""
-        begun = self._begun
-        if begun is None or begun[-1] is not None:
-            return
-        iterable, source, _, unit, _ = self._given
-        size, began = begun[3:5]
-        done = (len(iterable) if type(iterable) is list else size) - length_hint(source)
-        self._begun = (*begun[:-1], done)
-        try:
-            _pending.remove(self)
-        except ValueError:  # it is a task, or is being made one
-            settle()
-        else:
-            seconds = monotonic() - began
-            if tell is not None and seconds <= TASK_SECONDS and tell(done, seconds, unit):
-                return
-            settle()
-            self.add_task()
-        self._complete_task(self._counter)  # type: ignore[arg-type]  # a task has one
-
-    def leave(self, frame: FrameType | None) -> None:
-        """End early, because the iterator is dropped in `frame`, or closed."""
-        begun = self._begun
-        if begun is None:
-            self._begun = (*_BEGINNING[:-1], 0)
-            for _ in self._given[1]:  # no items from here on
-                pass
-        elif begun[-1] is None:
-            self._make_ready()
-            self.broken(self._counter, frame, self._given[1])  # type: ignore[arg-type]  # it has begun
-            self._begun = (*begun[:-1], 0)
-
-    def _error(self, counter: Any, *rest: Any) -> BaseException | None:
-        return super()._error(self._begun, *rest)  # the counter may be younger than the exception
-
-    def _home(self) -> ProgressTracker:
-        return self._given[4].run(current_tracker)
-
-    @property
-    def added(self) -> Task | None:
-        self._make_ready()
-        return super().added
-
-    @property
-    def task(self) -> Task:
-        self._make_ready()
-        return super().task
-
-    def add_task(self, tracker: ProgressTracker | None = None) -> Task:
-        self._make_ready()
-        return super().add_task(tracker)
-
-    def _make_ready(self) -> None:
-        """Make what other loops have from the beginning."""
-        iterable, source, self._description, self._unit, _ = self._given
-        self._finish, self._pending = True, _pending
-        if not hasattr(self, "_counter"):
-            self._not_begun = self._counter = None
-        if self._begun is not None and self._counter is None:
-            self._code, self._instruction, self._held, self._size, self._began, final = self._begun
-            counter = SizedCounter(source, iterable if type(iterable) is list else None)
-            counter._until = source, self._size
-            if final is not None:
-                counter.close(final)
-            self._counter = counter
-        self._is_reported = self._task is None and self._begun is not None and self._begun[-1] is not None
-
-
-_BEGINNING = None, -1, (), 0, 0.0, None
 
 
 def _settle_if_running() -> None:

@@ -45,7 +45,13 @@ if TYPE_CHECKING:
         def cancel(self, reason: str = "") -> None:
             """End the task as cancelled."""
 
+        @property
+        def state(self) -> str:
+            """Its state."""
+
         def _change(self, event: Any, reason: str | None = None) -> None: ...
+
+        def _go_on(self, counter: Any) -> LoopTask: ...
 
 
 FIRST, MOST = 64, 262_144
@@ -126,12 +132,12 @@ class SizedCounter:
     A list may grow meanwhile, so its length is read each time; if it shrank, the count does not go back.
     """
 
-    __slots__ = ("_final", "_sequence", "_until")
+    __slots__ = ("final", "_sequence", "_until")
 
     def __init__(self, iterator: Any, sequence: Sized | None = None) -> None:
         self._sequence = sequence
         self._until: tuple[Any, int] = (iterator, length_hint(iterator))
-        self._final: int | None = None
+        self.final: int | None = None
 
     def turn_to(self, iterator: Any, before: int) -> None:
         """Count `iterator` from now on, on top of the items `before` it."""
@@ -147,32 +153,32 @@ class SizedCounter:
     def count(self) -> int:
         """Return how many items are done: all that were handed out, except the last one, which is still in work."""
         handed = self.handed()
-        return max(handed - 1, 0) if self._final is None else self._final
+        return max(handed - 1, 0) if self.final is None else self.final
 
     def close(self, final: int | None) -> None:
         """Fix the count at `final`, or, if that is None, at the items handed out so far, and release the iterator."""
-        self._final = max(self.handed(), self.count()) if final is None else final
+        self.final = max(self.handed(), self.count()) if final is None else final
         self._until, self._sequence = ((), 0), None
 
 
 class AnyCounter:
     """The items that have passed through any `iterator`: each takes one from a `repeat`."""
 
-    __slots__ = ("_final", "_repeat", "iterator")
+    __slots__ = ("final", "_repeat", "iterator")
 
     def __init__(self, source: Iterator[Any]) -> None:
         self._repeat = repeat(True, sys.maxsize)
         self.iterator: Iterator[Any] | None = compress(source, self._repeat)
-        self._final: int | None = None
+        self.final: int | None = None
 
     def handed(self) -> int:
         return sys.maxsize - length_hint(self._repeat)
 
     def count(self) -> int:
-        return max(self.handed() - 1, 0) if self._final is None else self._final
+        return max(self.handed() - 1, 0) if self.final is None else self.final
 
     def close(self, final: int | None) -> None:
-        self._final = max(self.handed(), self.count()) if final is None else final
+        self.final = max(self.handed(), self.count()) if final is None else final
         self.iterator = None
 
 
@@ -185,7 +191,7 @@ class PausingCounter:
     loses the item. The consumer in C that it ends has lost all the others.)
     """
 
-    __slots__ = ("_final", "_lock", "_pace", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
+    __slots__ = ("final", "_lock", "_pace", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
 
     def __init__(self, source: Iterator[Any], pace: Pace) -> None:
         self._pace = pace
@@ -195,7 +201,7 @@ class PausingCounter:
         self._trues = 0  # items of earlier portions without a pause
         self._pauses = 0  # items that met one
         self._pausing: int | None = None
-        self._final: int | None = None
+        self.final: int | None = None
         self._go_on()
         self.iterator: Iterator[Any] | None = compress(source, self._selectors)
 
@@ -209,8 +215,8 @@ class PausingCounter:
 
     def __bool__(self) -> bool:
         with self._lock:
-            if self._final is not None:  # the loop has ended in another thread
-                self._final += 1
+            if self.iterator is None:  # the loop has ended in another thread
+                self.final = (self.final or 0) + 1
             else:
                 self._pauses += 1
                 if length_hint(self._selectors) < PAUSES:  # no thread has reset it since
@@ -228,13 +234,13 @@ class PausingCounter:
 
     def count(self) -> int:
         handed = self.handed()
-        return max(handed - 1, 0) if self._final is None else self._final
+        return max(handed - 1, 0) if self.final is None else self.final
 
     def close(self, final: int | None) -> None:
         with self._lock:  # another thread may be about to take an item
-            self._final = max(self.handed(), self.count()) if final is None else final
+            self.final = max(self.handed(), self.count()) if final is None else final
             self.iterator = None
-            self._size, self._trues, self._pauses = 1, self._final, 0
+            self._size, self._trues, self._pauses = 1, self.final, 0
             self._selectors = ()  # the list holds this counter
 
 
@@ -245,32 +251,32 @@ if TYPE_CHECKING:
 class AsyncCounter:
     """The items that an async loop has requested, without the one in work."""
 
-    __slots__ = ("_final", "asked")
+    __slots__ = ("final", "asked")
 
     def __init__(self) -> None:
         self.asked = 0
-        self._final: int | None = None
+        self.final: int | None = None
 
     def handed(self) -> int:
         return self.asked
 
     def count(self) -> int:
-        return max(self.asked - 1, 0) if self._final is None else self._final
+        return max(self.asked - 1, 0) if self.final is None else self.final
 
     def close(self, final: int) -> None:
-        self._final = final
+        self.final = final
 
 
 class Total:
     """The sum of the counts of finished loops."""
 
-    __slots__ = ("_final",)
+    __slots__ = ("final",)
 
     def __init__(self, final: int) -> None:
-        self._final = final
+        self.final = final
 
     def count(self) -> int:
-        return self._final
+        return self.final
 
 
 def count_in(task: LoopTask, counter: Any) -> None:
@@ -278,7 +284,7 @@ def count_in(task: LoopTask, counter: Any) -> None:
     extras = task._made_extras
     before = extras.counters
     if len(before) > MOST_COUNTERS:
-        over = [one for one in before if getattr(one, "_final", None) is not None]
+        over = [one for one in before if getattr(one, "final", None) is not None]
         after = (Total(sum(one.count() for one in over)), *(one for one in before if one not in over), counter)
         if extras.counters is before:  # no other thread can come between this and the store
             extras.counters = after

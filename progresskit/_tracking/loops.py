@@ -18,10 +18,10 @@ Each iterator in C costs one to three nanoseconds per item, so the kind of sourc
 from __future__ import annotations
 
 from _thread import RLock
-from itertools import chain, islice, repeat
-from operator import attrgetter, length_hint
+from itertools import chain, count, islice, repeat
+from operator import itemgetter, length_hint
 
-from .._model.states import STOPPED_EARLY, is_failure
+from .._model.states import ENDED, STOPPED_EARLY, is_failure
 from .._system.warnings import describe
 from . import counters as counting
 from .loop_counters import SIZED, WHOLE, AnyCounter, AsyncCounter, Pace, PausingCounter, SizedCounter, count_in, size_of
@@ -45,12 +45,22 @@ if TYPE_CHECKING:
 
     from .loop_counters import Counter, LoopTask
 
+    Consumer = tuple[CodeType | None, int, tuple[int, ...]]
+    """The code and the offset in it of the instruction that requested the first item of a consumer, and `holders` then."""
+    Place = list[Any]
+    """How far a consumer is in the portions that it shares with others. A list, which C code reads."""
 
+
+LAST, CONSUMER = 0, 1
+"""Indices of a place: the portion that its consumer has, None before the first; and the consumer itself, once it has begun."""
+_LAST = itemgetter(LAST)
+NOBODY: Consumer = (None, -1, ())
 # Types whose slices copy no items, and whose values never change.
 _CUT = frozenset((range, str, bytes))
 
 
 ASKING = frozenset(("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT"))  # POP_ITER: a `for` that has ended, from 3.14 on
+_LEAVING = DROPPING | frozenset(("YIELD_VALUE", "RESUME"))  # a generator that is closed stands at its `yield`
 _QUIET = (
     ASKING
     | DROPPING
@@ -95,7 +105,10 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
 class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `task.Tracked`
     """What `track` returns: an iterator that knows its task.
 
-    A class from C with one more slot, because a `__next__` in Python would be called for each item.
+    Each `for` statement, and each other consumer that calls `iter`, gets an iterator of its own over the same items. It is
+    dropped when the statement is left, also where a variable holds this object, and so tells how.
+
+    A class from C with more slots, because a `__next__` in Python would be called for each item.
 
     Example:
         >>> loop = track([0.5, 0.25], "Training", unit="epoch")
@@ -109,6 +122,13 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
     _loop: Loop
     _portions: Portions
 
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # it is a `Tracked`, but its type is not that of `chain`
+        portions: Portions = self._portions
+        place: Place = [None, None]
+        tracked: Any = TrackedPass.from_iterable(portions.iterator(place))
+        tracked._loop, tracked._portions, tracked._place = self._loop, portions, place
+        return tracked  # type: ignore[no-any-return]  # as in `Loop.run`
+
     @property
     def task(self) -> LoopTask:
         """The loop's task. It can be used before the first item is requested; its time begins with the first item."""
@@ -117,6 +137,25 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
     def close(self) -> None:
         """End the loop early, as a generator's `close` does. Items that are requested later do not count."""
         self._portions.close()
+
+
+class TrackedPass(Tracked):
+    """The iterator of one consumer of a `Tracked`."""
+
+    __slots__ = ("_place",)
+    _place: Place
+    __iter__ = chain.__iter__
+
+    def __del__(self) -> None:
+        # Takes no lock, as a finaliser.
+        portions, consumer = self._portions, self._place[CONSUMER]
+        if (
+            consumer is not None
+            and next(portions.dropped) == portions.begun
+            and portions.leave is not None
+            and caller is not None
+        ):
+            portions.leave(consumer, caller())
 
 
 class _NotBegun:
@@ -136,11 +175,12 @@ class EitherLoop:
     """The iterator over an object that is both iterable and async iterable, as `asyncio.as_completed` returns from 3.13
     on."""
 
-    __slots__ = ("_iterator", "_loop")
+    __slots__ = ("_async_iterator", "_iterator", "_loop")
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._iterator: Iterator[Any] | None = None
+        self._iterator: Any = None
+        self._async_iterator: AsyncLoop | None = None
 
     @property
     def task(self) -> LoopTask:
@@ -148,44 +188,50 @@ class EitherLoop:
         return self._loop.task
 
     def __iter__(self) -> Iterator[Any]:
+        return iter(self._tracked())
+
+    def __next__(self) -> Any:
+        return next(self._tracked())
+
+    def _tracked(self) -> Any:
         if self._iterator is None:
             self._iterator = self._loop.run()
         return self._iterator
 
-    def __next__(self) -> Any:
-        return next(self.__iter__())
-
     def __aiter__(self) -> AsyncLoop:
-        return self._loop.run_async()
+        if self._async_iterator is None:
+            self._async_iterator = self._loop.run_async()
+        return self._async_iterator.__aiter__()
 
 
 class AsyncLoop:
     """What `track` returns for an async iterable: an async iterator that knows its task.
 
-    It yields the source's own items, raises its errors, and closes nothing itself.
+    It yields the source's own items, raises its errors, and closes nothing itself. Each `async for` statement gets an
+    iterator of its own, as with `Tracked`.
     """
 
-    __slots__ = ("_counter", "_loop", "_source", "_task")
+    __slots__ = ("_consumer", "_counter", "_loop", "_running", "_source")
 
-    def __init__(self, loop: Loop, source: Any) -> None:
+    def __init__(self, loop: Loop, source: Any, counter: AsyncCounter) -> None:
         self._loop = loop
         self._source = source
-        self._counter = AsyncCounter()
-        self._task: LoopTask | None = None
+        self._counter = counter
+        self._consumer: Consumer | None = None
+        self._running = 0  # passes that have begun
 
     @property
     def task(self) -> LoopTask:
         """The loop's task. It can be used before the first item is requested; its time begins with the first item."""
         return self._loop.task
 
-    def __aiter__(self) -> Self:
-        return self
+    def __aiter__(self) -> AsyncLoop:
+        return AsyncPass(self)
 
     async def __anext__(self) -> Any:
-        if self._task is None:
-            self._loop.remember_consumer(caller())
-            self._task = self._loop.begin()
-            count_in(self._task, self._counter)
+        if self._consumer is None:
+            frame = caller()
+            self._begin(NOBODY if frame is None else (frame.f_code, frame.f_lasti, holders()))
         try:
             item = await self._source.__anext__()
         except StopAsyncIteration:
@@ -202,66 +248,116 @@ class AsyncLoop:
             counting.poll()
         return item
 
+    def _begin(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._loop.remember_consumer(consumer)
+        if self._loop._counter is None:
+            self._loop._counter = self._counter
+            count_in(self._loop.begin(), self._counter)
+
     def _over(self, event: Any, reason: str | None = None) -> None:
-        task, self._task = self._task, None
-        if task is None or self._counter._final is not None:
-            return
-        self._counter.close(self._counter.asked)
-        if self._loop._finish:
-            task._change(event, reason)
+        if self._counter.final is None:
+            self._counter.close(self._counter.asked)
+            if self._loop._finish:
+                self._loop.task._change(event, reason)
 
     def __del__(self) -> None:
         # Only a loop that was left early reaches this without an end. Takes no lock, because a finaliser may run it.
-        if self._task is not None and caller is not None:  # as for other loops
+        if self._loop._counter is not None and self._counter.final is None and caller is not None:  # as for other loops
             self._loop.broken(self._counter, caller())
 
 
+class AsyncPass(AsyncLoop):
+    """The iterator of one `async for` statement.
+
+    Args:
+        whole: The loop that it runs over.
+    """
+
+    __slots__ = ("_whole",)
+
+    def __init__(self, whole: AsyncLoop) -> None:
+        super().__init__(whole._loop, whole._source, whole._counter)
+        self._whole = whole
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def _begin(self, consumer: Consumer) -> None:
+        self._whole._running += 1
+        super()._begin(consumer)
+
+    def __del__(self) -> None:
+        if self._consumer is not None:
+            self._whole._running -= 1
+            if not self._whole._running and caller is not None:
+                self._loop.left(self._consumer, caller())
+
+
 class Portions:
-    """The portions of a loop, for as many threads as share its iterator.
+    """The portions of a loop, for as many consumers and threads as share it.
 
     A thread that asks while another one receives a portion gets the same portion. A generator would raise ValueError,
     and the asking iterator in C would drop the remaining items.
 
     Args:
         portions: The generator of the portions.
-        begin: Called with the frame that requests the first portion; None for no call.
+        begin: Called with each consumer that requests its first item; None for no call.
+        leave: See the attribute.
 
     Attributes:
-        last: The portion that the consumer has; None before the first.
+        begun: The number of consumers that have begun and tell when they are dropped.
+        dropped: Counts those that were dropped.
+        leave: Called with the last of these consumers and the frame that has dropped it; None: not at all, as after the end.
     """
 
-    __slots__ = ("_begin", "_lock", "_newest", "_portions", "last")
+    __slots__ = ("_begin", "_lock", "_newest", "_portions", "begun", "dropped", "leave")
 
     def __init__(
-        self, portions: Generator[Iterator[Any]], begin: Callable[[FrameType | None], object] | None = None
+        self,
+        portions: Generator[Iterator[Any]],
+        begin: Callable[[Consumer], object] | None = None,
+        leave: Callable[[Consumer, FrameType | None], object] | None = None,
     ) -> None:
         self._portions = portions
         self._begin = begin
         self._lock = RLock()  # a signal's handler may run in the middle
         self._newest: Any = None
-        self.last: Any = None
+        self.begun = 0
+        self.dropped = count(1)
+        self.leave = leave
 
-    def iterator(self) -> Iterator[Iterator[Any]]:
-        """Return an iterator over them.
+    def iterator(self, place: Place | None = None) -> Iterator[Iterator[Any]]:
+        """Return an iterator over them for the consumer at `place`; None: for one that does not tell when it is dropped.
 
         C code reads in one step which portion a thread has exhausted. Between two Python instructions, another thread
         could receive the next portion.
         """
-        return map(self._after, map(attrgetter("last"), repeat(self)))
+        places = repeat([None] if place is None else place)
+        return map(self._after, places, map(_LAST, places))
 
     def close(self) -> None:
         """End the loop as one that is left early."""
         self._portions.close()
 
-    def _after(self, last: Any) -> Iterator[Any]:
-        """Return the portion after `last`."""
+    def _after(self, place: Place, last: Any) -> Any:
+        """Return the portion after `last`, in which there may be items left."""
         with self._lock:
-            if last is None and self._newest is None and self._begin is not None:
-                self._begin(caller())
-            if self._newest is last:
-                self._newest = next(self._portions)
-            newest: Iterator[Any] = self._newest
-        self.last = newest  # right before the consumer receives it
+            if last is None and self._begin is not None:
+                frame = caller()
+                consumer = (None, -1, holders()) if frame is None else (frame.f_code, frame.f_lasti, holders())
+                if len(place) > CONSUMER:
+                    place[CONSUMER] = consumer
+                    self.begun += 1
+                self._begin(consumer)
+            newest = self._newest
+            if newest is last:
+                newest = next(self._portions, None)
+                if newest is None:
+                    self.leave = None
+                    raise StopIteration
+                self._newest = newest
+        place[LAST] = newest  # right before the consumer receives it
         return newest
 
 
@@ -279,17 +375,16 @@ class Loop:
         TypeError: `iterable` is not iterable.
     """
 
-    __slots__ = (
-        "_begin", "_code", "_finish", "_held", "_instruction", "_iterable", "_not_begun", "_source", "_task"
-    )  # fmt: skip
+    __slots__ = ("_begin", "_consumer", "_counter", "_finish", "_iterable", "_left", "_not_begun", "_source", "_task")
+    _counter: Counter | AsyncCounter | None
 
     def __init__(self, iterable: Any, begin: Callable[[int | None, Any, bool], LoopTask], finish: bool = True) -> None:
         self._iterable = iterable
         self._begin = begin
         self._finish = finish
-        self._code: CodeType | None = None
-        self._instruction = -1
-        self._held: tuple[int, ...] = ()
+        self._consumer: Consumer = NOBODY  # the first one, or the last one that has left
+        self._counter = None
+        self._left: bool | None = None  # whether the task ended when a consumer left; False once the loop has gone on
         self._source: Any = None
         self._task: LoopTask | None = None
         self._not_begun: _NotBegun | None = None
@@ -308,7 +403,7 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        portions = Portions(self.portions(), self.remember_consumer)
+        portions = Portions(self.portions(), self.remember_consumer, self.left)
         tracked: Any = Tracked.from_iterable(portions.iterator())
         tracked._loop, tracked._portions = self, portions
         return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`
@@ -317,7 +412,7 @@ class Loop:
         """Return the iterator for an `async for` statement."""
         if self._source is None:
             self._source = self._iterable.__aiter__()
-        return AsyncLoop(self, self._source)
+        return AsyncLoop(self, self._source, AsyncCounter())
 
     def begin(self) -> LoopTask:
         """Begin the task. The size is read now, since a list may have grown since `track`."""
@@ -329,7 +424,7 @@ class Loop:
     def task(self) -> LoopTask:
         """The task, which begins with the loop."""
         if self._task is None:
-            self._task = self._begin(None, None, False)
+            self._task = self._begin(size_of(self._iterable, self._source), None, False)
             self._not_begun = _NotBegun(self._task)
         return self._task
 
@@ -337,12 +432,14 @@ class Loop:
         """Yield the iterators that the consumer runs through: the whole source, or slices of it."""
         source = self._source
         counter, portions = self._open(source)
-        self._source = self._iterable = None
+        self._counter, self._iterable = counter, None
         try:
             yield from portions
         except GeneratorExit:
-            if caller is not None:  # a free-threaded interpreter that ends empties modules before it closes generators
+            if counter.final is None and caller is not None:  # as in `Portions.leave`
                 self.broken(counter, caller(), source)
+            counter.close(counter.final)
+            self._left = None
             raise
         except BaseException as error:  # a signal's handler has raised it between two portions
             counter.close(counter.handed())
@@ -352,13 +449,16 @@ class Loop:
                 else:
                     self.task.cancel()
             raise
+        finally:
+            self._source = None
         self._complete(counter)
 
     def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
         """Begin the task. Return its counter, and the portions of `source`."""
         task, iterable = self.begin(), self._iterable
         counter: Counter
-        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
+        code, at, _ = self._consumer
+        whole = counting.poll is None and instruction(code, at) == "FOR_ITER"
         if type(source) in SIZED:
             counter = SizedCounter(source, iterable if type(iterable) is list else None)
             if whole:
@@ -378,43 +478,76 @@ class Loop:
         if self._finish:
             self.task.finish()
 
-    def remember_consumer(self, frame: Any) -> None:
-        """Note which instruction requested the first item. This distinguishes a loop from a call at the end."""
-        if frame is not None:
-            self._code = frame.f_code
-            self._instruction = frame.f_lasti
-        self._held = holders()
+    def remember_consumer(self, consumer: Consumer) -> None:
+        """Note by whom the first item is requested. The loop goes on if the last consumer has left and its task has ended."""
+        if self._consumer is NOBODY:
+            self._consumer = consumer
+        elif self._left:
+            self._go_on()
 
-    def broken(self, counter: Counter | AsyncCounter, frame: Any, source: Any = None) -> None:
+    def _go_on(self) -> None:
+        """Count again after a consumer has left: in the task, or, since an end is final, in one that goes on from there."""
+        counter, before = self._counter, self._task
+        assert counter is not None
+        assert before is not None
+        self._left = False
+        if before.state in ENDED:
+            self._task = self._begin(None, before._go_on(counter), True)
+        counter.final = None
+
+    def left(self, consumer: Consumer, frame: FrameType | None) -> None:
+        """End the task if a `break`, `return` or an error has left the loop of `consumer`; the whole loop may still be held.
+
+        A consumer that has had enough (`islice`, `zip`, `next`) does not end it: a holder may go on with it.
+        A loop that has gone on after a `break` is not ended by another one.
+        """
+        counter = self._counter
+        code, at, _ = consumer
+        if counter is None or counter.final is not None or frame is None or frame.f_code is not code:
+            return
+        left_at = instruction(code, frame.f_lasti)
+        if left_at in ASKING or instruction(code, at) not in ASKING:
+            return
+        self._consumer = consumer
+        was_live = self._task is None or self._task.state not in ENDED
+        self.broken(counter, frame, self._source, may_stay=self._left is False or left_at not in _LEAVING)
+        if counter.final is not None and (was_live or not self._finish):
+            self._left = True
+
+    def broken(
+        self, counter: Counter | AsyncCounter, frame: Any, source: Any = None, *, may_stay: bool = False
+    ) -> None:
         """End the task, because its iterator was dropped: by a break, by an error in the body or the source, or unused.
 
         The task fails only if an exception is in flight, and is cancelled by one such as KeyboardInterrupt. Otherwise
         it finishes if the count is complete, and has stopped early if not: `zip`, `islice` and `any` drop an iterator
-        just as `break` does. `source` is what the items come from.
+        just as `break` does. `source` is what the items come from. With `may_stay` it goes on without an exception.
         """
         handed = counter.handed()
-        asked_by = instruction(self._code, self._instruction)
-        left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
-        by_statement = asked_by in ASKING
+        code, at, _ = self._consumer
+        by_statement = instruction(code, at) in ASKING
+        left_at = instruction(code, frame.f_lasti) if frame is not None and frame.f_code is code else ""
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
         task = self.task
         if error is not None:
-            counter.close(handed if over is not None or left_at in ASKING else max(handed - 1, 0))
+            counter.final = handed if over is not None or left_at in ASKING else max(handed - 1, 0)
             if self._finish and is_failure(type(error)):
                 known = not isinstance(error, UnknownError)
                 task.fail(error if known else "an error in the loop" if over is None else "an error in the source")
             elif self._finish:
                 task.cancel()
             return
-        counter.close(handed)
+        if may_stay:
+            return
+        counter.final = handed
         worked_on = by_statement and left_at in DROPPING  # the item at which the loop was left is not done
         if task.is_complete and not worked_on:
             if self._finish:
                 task.finish()
             return
         if not (by_statement and left_at in ASKING):  # another iterator, which uses this one, has ended
-            counter.close(max(handed - 1, 0))
+            counter.final = max(handed - 1, 0)
         if self._finish:
             task._change("cancel", STOPPED_EARLY)
 
@@ -428,7 +561,7 @@ class Loop:
         """
         if not HAS_GENERATIONS and over is None and frame and left_by_statement(frame.f_code, frame.f_lasti):
             return None  # where the search for an exception takes long
-        error = passing(frame, counter, self._held, over) if frame is not None or over is not None else None
+        error = passing(frame, counter, self._consumer[2], over) if frame is not None or over is not None else None
         if error is None and over is not None and not left_at:  # dropped together with its error, after `except` ended
             error = UnknownError()
         if error is None and frame is not None and left_at not in _QUIET and not can_tell():

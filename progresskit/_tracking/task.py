@@ -12,6 +12,7 @@ from .._system.lazy import REDUCE_TASK, load
 from .._system.warnings import describe
 from .arguments import UNCHANGED, amount, checked_color, described, given_fields, shared_kind, text
 from .counters import CountingTicks, PolledCounter
+from .loop_counters import Total
 from .task_record import TREE_LOCK, TaskRecord
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .._model.frames import Field
     from .._model.states import Event
     from .arguments import Rollup
+    from .loop_counters import Counter as LoopCounter
 
     T = TypeVar("T")
     Item = TypeVar("Item", covariant=True)
@@ -395,7 +397,7 @@ class Task(TaskRecord):
     def _is_looping(self) -> bool:
         """Whether a loop counts in it that has not ended."""
         extras = self._extras
-        return extras is not None and any(getattr(each, "_final", self) is None for each in extras.counters)
+        return extras is not None and any(getattr(each, "final", self) is None for each in extras.counters)
 
     def _end_by_children(self) -> bool:
         """Fail if the count is below the total because children failed; return whether that is so."""
@@ -482,7 +484,8 @@ class Task(TaskRecord):
         from .loops import Loop
 
         def begin(size: int | None, task: Task | None, begun: bool) -> Task:
-            return self._begin_loop(size if total is None else total) if begun else self
+            task = self if task is None else task
+            return task._begin_loop(size if total is None else total) if begun else task
 
         return Loop(iterable, begin, finish).iterator()
 
@@ -492,6 +495,20 @@ class Task(TaskRecord):
         if self._began is None:
             self.start()
         return self
+
+    def _go_on(self, counter: LoopCounter) -> Task:
+        """Add a task that goes on where this one has ended, since its loop does. `counter` is the loop's, and moves there."""
+        unit, color, keep, rollup, _, columns = self._kind
+        done, final = self.completed, counter.final or 0
+        task = self.tracker.add_task(
+            self._description, self._total, unit=unit, parent=self.parent, completed=done, keep=keep, color=color,
+            rollup=rollup, fields=self._fields, columns=columns,
+        )  # fmt: skip
+        for each, counters in ((self, (Total(final),)), (task, (counter,))):
+            extras = each._made_extras
+            extras.counters = (*(one for one in extras.counters if one is not counter), *counters)
+        task._set_count(done - final)
+        return task
 
 
 class _TickingTask(Task):

@@ -408,15 +408,21 @@ class ProgressTracker:
         except UNAVAILABLE:
             return bare(iterable)
 
+        whole = total
+
         def begin(size: int | None, task: Task | None, begun: bool) -> Task:
+            nonlocal whole
             if task is None:
-                whole = total if total is not None or size is None else size + completed
+                if total is None and size is not None:
+                    whole = size + completed
                 enclosing = parent or _enclosing_loop(self)
                 task = self.add_task(
                     description, whole, unit=unit, parent=enclosing, completed=completed, keep=keep, color=color, start=begun,
                     delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
             else:
+                if total is None and size is not None and task._total == whole:  # a list may have grown since
+                    task._total = None
                 task._begin_loop(size)
             if begun:
                 current_loop.set(task)

@@ -342,7 +342,7 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
         if type(bar).close is bar._root.close:
             loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
         else:
-            loop = ClosingLoop(bar, iterable).iterator()
+            loop = iter(ClosingLoop(bar, iterable).iterator())
     except TypeError:  # there is nothing to iterate over
         bar.close()
         raise
@@ -373,9 +373,9 @@ class ClosingLoop(Loop):
         super()._complete(counter)
         self._close()
 
-    def broken(self, counter: Any, frame: Any, source: Any = None) -> None:
+    def broken(self, counter: Any, frame: Any, source: Any = None, *, may_stay: bool = False) -> None:
         """End the task, and close the bar."""
-        super().broken(counter, frame, source)
+        super().broken(counter, frame, source, may_stay=may_stay)
         self._close()
 
     def _close(self) -> None:

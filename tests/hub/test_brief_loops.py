@@ -16,7 +16,7 @@ from shown import Shown
 
 from progresskit import ProgressTracker, Task, current_tracker, track
 from progresskit._system.platform import HAS_FORK
-from progresskit._tracking import brief_loop
+from progresskit._tracking import brief_loop, multiprocessing_hook
 from progresskit.processes import _brief_ends, hub, workers
 from progresskit.processes._brief_ends import BriefEnd, Pipe
 from progresskit.processes.feed import Feed
@@ -480,9 +480,10 @@ ENDS = (
 )  # fmt: skip
 
 
-def note_ends(target: Callable[[], None], most: int, found: Any) -> None:
-    """Do `target` with loops of at most `most` items as quick ones. Put what was reported, and all tasks, into `found`."""
-    brief_loop.MOST_QUICK = most
+def note_ends(target: Callable[[], None], brief: bool, found: Any) -> None:
+    """Do `target`, with tasks from the beginning unless `brief`. Put the state and the count of each loop into `found`."""
+    if not brief:
+        multiprocessing_hook.first_loop = None
     reported: list[int] = []
     made: list[Task] = []
     tell, add_task = brief_loop.tell, ProgressTracker.add_task
@@ -497,17 +498,18 @@ def note_ends(target: Callable[[], None], most: int, found: Any) -> None:
 
     brief_loop.tell, ProgressTracker.add_task = note, keep  # type: ignore[method-assign]  # in this process alone
     target()
-    found.put((reported, [(task.description, task.state, task.completed, task.total) for task in made]))
+    brief_ends: list[tuple[str, float]] = [("finished", count) for count in reported]
+    found.put(sorted(brief_ends + [(task.state, task.completed) for task in made]))
 
 
 @pytest.mark.parametrize("target", ENDS, ids=lambda target: target.__name__)
-def test_quick_loops(target: Callable[[], None], here: Here) -> None:
-    """A loop over a short sequence ends as any other first loop does."""
+def test_ends_of_first_loops(target: Callable[[], None], here: Here) -> None:
+    """A first loop ends as one that is a task from the beginning does."""
     context = multiprocessing.get_context("fork")
     outcomes = []
-    for most in (brief_loop.MOST_QUICK, -1):
+    for brief in (True, False):
         found = context.SimpleQueue()
-        here.run(note_ends, target, most, found)
+        here.run(note_ends, target, brief, found)
         outcomes.append(found.get())
     assert outcomes[0] == outcomes[1]
 

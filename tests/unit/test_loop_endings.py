@@ -536,6 +536,28 @@ def test_async_loops(bench: Bench, ended: Ended) -> None:
         assert ended() == expected or ended()[0] == expected
 
 
+def test_held_async_loops(bench: Bench, ended: Ended) -> None:
+    """A held async loop ends at its `break`, and goes on in a task of its own; an error in its body fails it."""
+
+    async def run() -> None:
+        loop = bench.tracker.track(pages(9))
+        async for n in loop:
+            if n == 2:
+                break
+        assert ended() == early(2)
+        with contextlib.suppress(ZeroDivisionError):
+            async for n in loop:
+                1 / (n - 4)
+        assert [n async for n in loop] == [5, 6, 7, 8]
+        loop = bench.tracker.track(pages(9))
+        assert await anext(loop) == 0
+        assert loop.task.state == "running"
+
+    asyncio.run(run())
+    found = [(task.state, task.completed) for task in ended.tasks]
+    assert found == [("cancelled", 2), ("failed", 4), ("finished", 9), ("cancelled", 0)]
+
+
 class Both:
     """Iterable in both ways, as what `asyncio.as_completed` returns from 3.13 on."""
 
@@ -635,17 +657,182 @@ def test_without_the_collector(bench: Bench, ended: Ended) -> None:
     assert zipped == "finished"
 
 
-@pytest.mark.parametrize("source", [lambda: range(9), lambda: numbers(9)], ids=["sized", "generator"])
+SOURCES = pytest.mark.parametrize(
+    "source",
+    [
+        lambda: range(9),
+        lambda: [*range(9)],
+        lambda: numbers(9),
+        lambda: dict.fromkeys(range(9)),
+        lambda: map(int, range(9)),
+    ],
+    ids=["range", "list", "generator", "dict", "map"],
+)
+
+
+@SOURCES
 def test_a_left_loop_that_is_held(bench: Bench, ended: Ended, source: Callable[[], Any]) -> None:
-    """A loop that was left, and that a variable holds, has stopped early when its tracker stops."""
+    """`break` ends the task of a loop that a variable holds, and a later loop is no part of it."""
     loop = bench.tracker.track(source())
     for number in loop:
         if number == 4:
             break
-    assert ended.tasks[0].state == "running"
-    bench.tracker.stop()
     assert ended() == early(4)
-    assert next(loop) == 5  # it goes on, uncounted
+    for _ in bench.tracker.track("a"):
+        assert ended.tasks[1].parent is None
+    assert next(loop) == 5
+    assert [task.state for task in ended.tasks] == ["cancelled", "finished", "running"]
+
+
+@SOURCES
+def test_a_left_loop_goes_on(bench: Bench, ended: Ended, source: Callable[[], Any]) -> None:
+    """A held loop that is run on after a `break` counts on, in a task that begins where the last one ended."""
+    loop = bench.tracker.track(source(), "Reading", total=9, fields={"part": 1})
+    for number in loop:
+        if number == 2:
+            break
+    assert next(loop) == 3
+    seen = []
+    for number in loop:
+        seen.append(number)
+        assert loop.task.completed == number
+        if number == 5:
+            break  # one that goes on is not ended by a further `break`
+    assert (loop.task.state, loop.task.total, dict(loop.task.fields)) == ("running", 9, {"part": 1})
+    assert loop.task is not ended.tasks[0]
+    assert [*seen, *loop] == [4, 5, 6, 7, 8]
+    assert [(task.state, task.completed) for task in ended.tasks] == [("cancelled", 2), ("finished", 9)]
+
+
+@SOURCES
+def test_a_loop_that_portions_left_goes_on(bench: Bench, ended: Ended, source: Callable[[], Any]) -> None:
+    """A held loop that began in C, which gets portions, goes on after a `break` as well."""
+    loop = bench.tracker.track(source())
+    assert next(loop) == 0
+    for number in loop:
+        if number == 2:
+            break
+    assert ended() == early(2)
+    assert [next(loop), *islice(loop, 2), *loop] == [3, 4, 5, 6, 7, 8]
+    assert (loop.task.state, loop.task.completed) == ("finished", 9)
+
+
+@SOURCES
+def test_errors_of_held_loops(bench: Bench, ended: Ended, source: Callable[[], Any]) -> None:
+    """An error in the body of a held loop fails its task, an interrupt cancels it, and either time the loop can go on."""
+
+    def run_into(error: type[BaseException]) -> None:
+        for number in loop:
+            if number in (2, 4):
+                raise error("words")
+
+    loop = bench.tracker.track(source())
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            run_into(error)
+    assert list(loop) == [5, 6, 7, 8]
+    assert [(task.state, task.completed) for task in ended.tasks] == [("failed", 2), ("cancelled", 4), ("finished", 9)]
+    assert ended.tasks[0].reason == "ValueError: words"
+
+
+def test_held_loops_that_stay(bench: Bench, ended: Ended) -> None:
+    """A consumer that has had enough leaves a held loop running, as does a loop within it over the same items."""
+
+    def in_a_loop(items: Any) -> None:
+        for _ in items:
+            for number in items:
+                if number == 2:
+                    break
+            return
+
+    def by_hand(items: Any) -> None:
+        iterator = iter(items)
+        assert iter(iterator) is iterator
+        for _ in iterator:
+            break
+        assert iterator.task.state == "running"
+        assert [*iterator] == [*range(1, 9)]
+
+    for take in (
+        next,
+        lambda items: next(iter(items)),
+        lambda items: list(islice(items, 3)),
+        lambda items: swallow(islice(items, 3)),
+        lambda items: swallow(zip([1, 2], items, strict=False)),
+        lambda items: 2 in items,
+    ):
+        ended.tasks.clear()
+        loop = bench.tracker.track(range(9))
+        take(loop)
+        assert ended()[0] == "running"
+        assert list(loop)[-1] == 8
+        assert ended() == ("finished", 9, None)
+    for leave, end in ((in_a_loop, "cancelled"), (by_hand, "finished")):
+        ended.tasks.clear()
+        leave(bench.tracker.track(range(9)))
+        assert ended()[0] == end
+    ended.tasks.clear()
+    loop = bench.tracker.track(range(9))
+    for first in loop:
+        for number in loop:
+            if number == 2:
+                break
+        if first == 0:
+            assert ended() == ("running", 2, None)
+    assert ended() == ("finished", 9, None)
+
+
+def test_enumerate_leaves_a_held_loop(bench: Bench, ended: Ended) -> None:
+    """`break` ends a held loop through the iterators in C around it."""
+    loop = bench.tracker.track(range(9))
+    for index, _ in enumerate(loop):
+        if index == 4:
+            break
+    assert ended() == early(4)
+
+
+def test_a_held_loop_in_a_task(bench: Bench, ended: Ended) -> None:
+    """With `finish=False` neither `break` nor an error ends the task, and it counts on where the loop goes on."""
+    task = bench.tracker.add_task("Chunks")
+    loop = task.track(numbers(9), finish=False)
+    for number in loop:
+        if number == 4:
+            break
+    assert (task.state, task.completed) == ("running", 4)
+    assert list(loop) == [5, 6, 7, 8]
+    assert (task.state, task.completed) == ("running", 9)
+    task.finish()
+    assert ended() == ("finished", 9, None)
+
+
+def test_a_held_loop_whose_task_has_ended(bench: Bench, ended: Ended) -> None:
+    """A task that its user has ended stays ended, however often its loop goes on."""
+    loop = bench.tracker.track(range(9))
+    for number in loop:
+        if number == 2:
+            loop.task.finish()
+            break
+    assert list(loop) == [3, 4, 5, 6, 7, 8]
+    assert ended()[0] == "finished"
+    ended.tasks.clear()
+    loop = bench.tracker.track(range(9))
+    for _ in loop:
+        break
+    loop.close()
+    assert [*loop] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert ended() == early(0)
+
+
+def test_the_total_before_the_loop(bench: Bench, ended: Ended) -> None:
+    """The total is known before the loop begins, and follows a list that grows until then."""
+    items = [1, 2, 3]
+    loop = bench.tracker.track(items, completed=1)
+    assert (loop.task.state, loop.task.completed, loop.task.total) == ("pending", 1, 4)
+    items.append(4)
+    assert list(loop) == items
+    assert ended() == ("finished", 5, None)
+    assert loop.task.total == 5
+    assert bench.tracker.track(numbers(3)).task.total is None
 
 
 def test_a_held_loop_that_an_error_ended(bench: Bench, ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,3 +207,21 @@ def test_command_is_a_module_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("progresskit._cli.demo.demonstrate", interrupt)
     assert main(["demo"]) == 130
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["bench", "--jsn"], "progresskit bench: error: unrecognized arguments: --jsn; did you mean --json?"),
+        (
+            ["demo", "--rendrer=x"],
+            "progresskit demo: error: unrecognized arguments: --rendrer=x; did you mean --renderer?",
+        ),
+        (["demo", "extra"], "progresskit demo: error: unrecognized arguments: extra\n"),
+    ],
+)
+def test_misspelt_options(capsys: pytest.CaptureFixture[str], words: list[str], told: str) -> None:
+    """The subcommand refuses an option that it has not, and names the one that was meant."""
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert told in capsys.readouterr().err

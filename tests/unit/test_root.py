@@ -54,7 +54,7 @@ def test_a_loop_and_its_task(entered: Bench) -> None:
     """`track` gives access to the loop's task, before the first item and after the last."""
     loop = track([0.5, 0.25], "Training", unit="epoch", fields={"loss": None}, color="blue", keep=False)
     task = loop.task
-    assert (task.state, task.total) == ("pending", None)
+    assert (task.state, task.total) == ("pending", 2)
     for loss in loop:
         assert loop.task is task
         task.update(loss=loss, description=f"loss {loss}")

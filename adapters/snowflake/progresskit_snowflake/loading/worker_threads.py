@@ -74,7 +74,7 @@ class ThreadGroup:
 def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterator[Callable[[], None]]:
     """Enter `manager` in a thread of its own while the block runs, and leave it after the block.
 
-    The end of the block waits until `manager` is entered; after Ctrl-C for up to `POLL` seconds.
+    The end of the block waits until `manager` is entered; after Ctrl-C for up to `POLL_SECONDS` seconds.
 
     Yields:
         A function that waits until `manager` is entered, and raises what entering it has raised.
@@ -99,7 +99,7 @@ def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterat
         try:
             yield wait
         except BaseException as error:
-            thread.join(POLL if isinstance(error, KeyboardInterrupt) else None)
+            thread.join(POLL_SECONDS if isinstance(error, KeyboardInterrupt) else None)
             raise
         thread.join()
 
