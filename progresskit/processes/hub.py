@@ -44,7 +44,7 @@ SHOWN_SECONDS = 1.0
 PIPE_PAUSE = 0.1
 """Seconds between two reads of the pipe by the hub's thread, which is as often as frames show what came: a process that forks one short
 worker after the other would wake the thread for each."""
-PATIENCE = 5.0
+HELLO_SECONDS = 5.0
 """Seconds within which a client must send `HELLO`."""
 STRANGERS = 256
 """The most connections without a `HELLO`; beyond it the hub closes the oldest, after `GRACE_SECONDS`."""
@@ -471,7 +471,7 @@ class Hub:
         waiting.sort(key=lambda client: client.since)
         now = time.monotonic()
         for number, client in enumerate(waiting):
-            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else PATIENCE
+            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else HELLO_SECONDS
             if now - client.since > patience:
                 self._refused += 1
                 self._drop(client)

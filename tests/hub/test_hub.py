@@ -388,7 +388,7 @@ def test_another_user_is_refused(unix: Bench, monkeypatch: pytest.MonkeyPatch) -
 
 def test_who_says_nothing_is_let_go(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("progresskit.processes.hub.STRANGERS", 3)
-    monkeypatch.setattr("progresskit.processes.hub.PATIENCE", 0.05)
+    monkeypatch.setattr("progresskit.processes.hub.HELLO_SECONDS", 0.05)
     silent = [unix.connect() for _ in range(5)]
     unix.until(lambda: unix.hub.refused == 5)
     for each in silent:

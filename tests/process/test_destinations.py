@@ -220,6 +220,7 @@ def test_taskbar_in_tmux(tmp_path: Path, passes: str) -> None:
     job = (
         "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker, tracker.add_task('alpha', total=4) as task:\n"
         "    task.advance(); tracker.refresh(); print('words')\n"
+        "input('over')\n"  # tmux draws no more once its program has ended
     )
     (tmp_path / "conf").write_text(f"set -g status off\nset -g allow-passthrough {passes}\n")
     command = ["tmux", "-u", "-S", str(tmp_path / "tmux"), "-f", str(tmp_path / "conf")]
@@ -229,6 +230,8 @@ def test_taskbar_in_tmux(tmp_path: Path, passes: str) -> None:
         covered=False,
         PROGRESSKIT_TASKBAR="1",
     )
+    program.until("over")
+    os.write(program.fd, b"\n")
     assert program.end() == 0
     states = [part.partition(b"\x1b\\")[0] for part in program.sent.split(b"\x1b]9;4;")[1:]]
     assert b"words" in program.sent and b"alpha" in program.sent
