@@ -235,10 +235,13 @@ HOOKS = """ctypes.pythonapi.PyOS_AfterFork_Child()
         pass
     progresskit.print("line")
 """
+ALONE = pytest.mark.skipif(
+    sys.version_info >= (3, 14), reason="CPython 3.14 ends a child whose parent has not called the hooks before a fork"
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.parametrize("hooks, tasks", [(HOOKS, 2), ("", 1), ("os._exit(3)", 1)])
+@pytest.mark.parametrize("hooks, tasks", [pytest.param(HOOKS, 2, marks=ALONE), ("", 1), ("os._exit(3)", 1)])
 def test_fork_by_c_code(hooks: str, tasks: int) -> None:
     """A child that C code forks (uWSGI) is a client of its own, if the hooks of the child are called; else it tells nothing twice."""
     code = FORKED_BY_C.replace("HOOKS", hooks)

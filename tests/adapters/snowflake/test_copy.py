@@ -144,7 +144,7 @@ def test_parquet_goes_to_columns_by_name(sessions: Any, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     cursor, reader = sessions().cursor(), sessions().cursor()
-    cursor.execute("CREATE TABLE by_name (a INT, b VARCHAR)")
+    cursor.execute("CREATE TABLE columns_by_name (a INT, b VARCHAR)")
     cursor.execute("CREATE STAGE by_name_stage")
     pq.write_table(pa.table({"b": ["x", "y"], "a": [1, 2]}), tmp_path / "one.parquet")
     cursor.execute(f"PUT 'file://{tmp_path}/one.parquet' @by_name_stage AUTO_COMPRESS = FALSE")
@@ -152,13 +152,13 @@ def test_parquet_goes_to_columns_by_name(sessions: Any, tmp_path: Path) -> None:
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     bars = begun(tracker)
     copied = copy_into(
-        cursor, "by_name", "by_name_stage", file_format="parquet", transaction=False, tracker=tracker,
+        cursor, "columns_by_name", "by_name_stage", file_format="parquet", transaction=False, tracker=tracker,
         files={"one.parquet": 2},
     )  # fmt: skip
-    assert (copied.rows, count(cursor, "by_name"), count(reader, "by_name")) == (2, 2, 0)
+    assert (copied.rows, count(cursor, "columns_by_name"), count(reader, "columns_by_name")) == (2, 2, 0)
     assert [(bar.completed, bar.total, bar.state) for bar in bars] == [(2, 2, "finished")]
     cursor.execute("COMMIT")
-    assert reader.execute("SELECT a, b FROM by_name ORDER BY a").fetchall() == [(1, "x"), (2, "y")]
+    assert reader.execute("SELECT a, b FROM columns_by_name ORDER BY a").fetchall() == [(1, "x"), (2, "y")]
     tracker.stop()
 
 
