@@ -8,8 +8,8 @@ as lost within a second. Then 1,000 clients over real sockets end some tasks eac
 A client's frame of one task is measured beside a program that waits, encodes as much with `json` and sends it.
 Workers are measured beside bare controls, in interleaved rounds: a forked process with one short `track`, and a pool
 whose tasks of 5 ms count in a shared task. The first one's bar of 1.3 has not been reached: a process copies each memory page that it
-writes to, at four to five microseconds, and makes 370 page faults without progresskit, 405 where its parent has a tracker, and 505
-with a `track`. A bare program with as much memory and as many threads takes 1.15 already, one with the tracker and the hub, but
+writes to, at four to five microseconds, and makes 370 page faults without progresskit, 405 where its parent has a tracker, and 545
+with a `track`. A bare program with as much memory and as many threads takes 1.11 to 1.15 already, one with the tracker and the hub, but
 without any hook, 1.2. Bounded: less than three minutes with the defaults.
 
     python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000] [--forks 15]
