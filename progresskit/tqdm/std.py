@@ -28,6 +28,8 @@ from .utils import (
     DisableOnWriteError,
     TqdmDeprecationWarning,
     TqdmWarning,
+    _term_move_up,  # noqa: F401  # as in tqdm, programs import it and the next one from here
+    disp_len,  # noqa: F401
     envwrap,
     screen_shape,
     supports_unicode,
