@@ -236,7 +236,7 @@ HOOKS = """ctypes.pythonapi.PyOS_AfterFork_Child()
     progresskit.print("line")
 """
 ALONE = pytest.mark.skipif(
-    sys.version_info >= (3, 14), reason="CPython 3.14 ends a child whose parent has not called the hooks before a fork"
+    sys.version_info >= (3, 13), reason="CPython 3.13 ends a child whose parent has not called the hooks before a fork"
 )
 
 
