@@ -102,11 +102,15 @@ def until(condition: Callable[[], object]) -> None:
 
 @contextlib.contextmanager
 def going(work: Callable[..., Any], *arguments: Any, **more: Any) -> Iterator[None]:
-    """Run `work` in a thread during the block, and wait for its end."""
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(work, *arguments, **more)
+    """Run `work` in a thread during the block, and wait for its end; not where the block fails, since a server that is stalled would
+    never let it end."""
+    pool = ThreadPoolExecutor(1)
+    done = pool.submit(work, *arguments, **more)
+    try:
         yield
         done.result(60)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def no_upload_goes_on() -> None:
@@ -131,8 +135,9 @@ def test_one_file_has_a_bar(
         until(lambda: last() and last().total and last().completed)  # some bytes are in buffers on the way
         size = last().total
         assert MB < size < 1.3 * MB
-        assert 0 < last().completed < size
-        assert last().fields.get("phase") is None
+        view = last()
+        assert 0 < view.completed <= size
+        assert view.fields.get("phase") is None or view.completed == size  # a kernel may take it all, if it lets buffers grow
         server.stall(size)  # all bytes have arrived, and are not yet answered
         until(lambda: last().fields.get("phase") == "finalising")
         assert (last().completed, last().state) == (size, "running")
