@@ -71,6 +71,8 @@ def is_put_off() -> bool:
 def settle() -> None:
     """Make the calls that were put off, once. Other threads wait for them."""
     global _put_off, _is_settling
+    if not is_put_off():  # a process that forks never holds the lock: a child that inherited it held would wait forever
+        return
     with _lock:
         if _is_settling or _ticker is None or _put_off is None or not is_put_off():
             return

@@ -10,6 +10,7 @@ import atexit
 import os
 import sys
 import threading
+from _thread import RLock
 
 from .._system.platform import HAS_FORK
 from .._tracking import counters as counting
@@ -111,6 +112,7 @@ DESCRIPTORS: set[int] = set()
 at_once: Callable[[], None] | None = None
 """What a child that is forked now must do at once, if all else can wait until it uses a tracker; None: nothing can. Set by a function
 that `before_fork` was given."""
+_forking = RLock()  # held from before a fork until after it, since what the hooks prepare is for that fork alone
 _is_forking = False  # whether the hooks before a fork have been called, and none after it
 was_prepared = True
 """In a forked child, whether the hooks before the fork were called. C code may call those of a child alone (uWSGI)."""
@@ -137,6 +139,7 @@ def _before_fork() -> None:
     global at_once, _is_forking
     if forked_child.is_put_off():
         forked_child.settle()
+    _forking.acquire()
     at_once, _is_forking = None, True
     for call in _before:
         call()
@@ -165,6 +168,7 @@ def _after_in_parent() -> None:
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
         capture.forked()
+    _forking.release()
 
 
 def put_off() -> None:
@@ -201,6 +205,8 @@ def _after_in_child(
 
 
 def _enter_child() -> None:
+    global _forking
+    _forking = RLock()
     _held.clear()
     _at_end.clear()
     DESCRIPTORS.clear()

@@ -185,17 +185,19 @@ def on_enter(tracker: object) -> None:
         pass
 
 
-def on_exit(tracker: object, others: Sequence[object]) -> None:
+def on_exit(tracker: object, entered: Sequence[object]) -> None:
     """Show what the workers of `tracker` have sent, because it is about to end.
 
-    `others` are the trackers that are still entered, the latest last.
+    `entered` are the trackers that are still entered, the latest last. Other threads change the list.
     """
     try:
-        if not others and not _wanted:
+        if not entered and not _wanted:
             _remove_finder()
             for config in _configs():
                 config.pop(KEY, None)
+            if entered:  # another thread has entered one meanwhile
+                _expect()
         if WORKERS in sys.modules:
-            sys.modules[WORKERS].detach(tracker, others)
+            sys.modules[WORKERS].detach(tracker)
     except Exception:
         pass

@@ -579,11 +579,12 @@ class ProgressTracker:
             pass
 
     def _close(self, error: type[BaseException] | None) -> None:
-        if self in entered:
-            multiprocessing_hook.on_exit(self, [each for each in entered if each is not self])
+        was_entered = self in entered
+        if was_entered:
+            entered.remove(self)  # first: a tracker that ends in another thread must not give its workers to this one
+            multiprocessing_hook.on_exit(self, entered)
         self._core.tree.end_all(error)
-        if self in entered:
-            entered.remove(self)
+        if was_entered:
             self._core.entered -= 1
         if self._tokens:
             token = self._tokens.pop()

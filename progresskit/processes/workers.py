@@ -111,14 +111,11 @@ class _Host:
         self.hub.move(self.feed)
         old.stop()
 
-    def detach(self, tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
-        """Show what workers have sent for `tracker`, and move to another tracker."""
-        if tracker is not self.tracker:
-            return
+    def catch_up(self) -> None:
+        """Show what workers have sent, and ask them for their counts of tasks that are not complete."""
         if any(task._end is None and not task.is_complete for task in self.handles.values()):
             self.hub.ask(ASK_SECONDS)
         self.hub.catch_up()
-        self.move(others[-1] if others else shared_tracker())
 
     def _stop(self) -> None:
         self.hub.stop()
@@ -250,8 +247,10 @@ def initializer() -> JoinHub:
 
 def move(tracker: ProgressTracker) -> None:
     """Show existing workers with `tracker`, which has been entered."""
-    if _host is not None:
-        _host.move(tracker)
+    forked_child.settle()
+    with _lock:  # other threads enter and end trackers meanwhile
+        if _host is not None and tracker in entered:
+            _host.move(tracker)
 
 
 def catch_up() -> None:
@@ -261,10 +260,16 @@ def catch_up() -> None:
         _host.hub.catch_up()
 
 
-def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
-    """Show what workers have sent for `tracker`, which ends."""
-    if _host is not None:
-        _host.detach(tracker, others)
+def detach(tracker: ProgressTracker) -> None:
+    """Show what workers have sent for `tracker`, which ends, and move to another tracker."""
+    forked_child.settle()
+    if _host is not None and tracker is _host.tracker:
+        _host.catch_up()  # without the lock, since it may wait for workers
+    with _lock:
+        others = [each for each in entered if each is not tracker]
+        if _host is not None and tracker is _host.tracker:
+            _host.hub.catch_up()
+            _host.move(others[-1] if others else shared_tracker())
 
 
 # Forks
