@@ -101,7 +101,7 @@ class Capture:
         if self._quiet:
             return True
         tracker = self._tracker()
-        if tracker is None or tracker.mute or tracker.hiding > tracker.asking:
+        if tracker is None or not tracker.tree.shows_ends or tracker.hiding > tracker.asking:
             return False
         display = tracker.display
         if display is not None and not display.shows_lines:

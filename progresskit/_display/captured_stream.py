@@ -129,7 +129,13 @@ class CapturedStream(Generic[Capture]):
         thread = get_ident()
         line = self._lines.get(thread)
         # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
-        if line is not None and type(text) is str and thread not in UNCAPTURED and line.add_plain(text):
+        if (
+            line is not None
+            and text != "\n"
+            and type(text) is str
+            and thread not in UNCAPTURED
+            and line.add_plain(text)
+        ):
             return len(text)
         capture = self._capture_for(thread)
         if capture is None:
@@ -197,7 +203,9 @@ class CapturedStream(Generic[Capture]):
             return
         first, *others = text.split("\n")
         if line is None:
-            if others == [""] and not has_controls(first):  # one whole line: no need to keep it
+            if others == [""] and (
+                first.isprintable() or not has_controls(first)
+            ):  # one whole line: no need to keep it
                 capture.show(first)
                 return
             line = self._lines[thread] = Line()

@@ -138,10 +138,8 @@ class ThreadTicker:
             if self.inline.is_on:
                 self.inline.poll()
             return
-        if self.thread.is_current:
-            return
         gate, began = self.scheduler.gate, time.monotonic()
-        if began < gate.lines_due:
+        if began < gate.lines_due or self.thread.is_current:
             return
         most = gate.line_time.at(began)
         if most <= 0.0:

@@ -155,7 +155,7 @@ class Line:
     def end(self) -> str | None:
         """Return the line; None where it had only control characters."""
         text = "".join(self._parts)
-        if has_controls(text):
+        if not text.isprintable() and has_controls(text):
             return last_state(text) or None
         return text or (None if self._had_return else "")
 

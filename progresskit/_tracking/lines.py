@@ -165,23 +165,26 @@ class LineQueue:
             core.ticker.wait_for_lines(core)
         self.announce()
         if core.attached:
-            core.ticker.flush_lines()
+            core.given_ticker.flush_lines()
 
     def announce(self) -> None:
         """Ask the ticker to draw the added lines."""
         core = self._core
         if not core.attached:
             core.show()
-        if core.mute:
+        if not core.tree.shows_ends:
             self.write_out(self.drain())
             return
-        core.wake()
-        if multiprocessing_hook.is_worker and core.attached:
-            core.ticker.flush_soon()
+        if not core.attached:
+            return
+        ticker = core.given_ticker
+        ticker.wake()
+        if multiprocessing_hook.is_worker:
+            ticker.flush_soon()
         if core.capture.lasts:  # a worker's last flush ends it, so that its last lines stay in order
             return
-        if core.attached and core.tree.all_ended and getattr(core.ticker, "is_closed", False):
-            core.ticker.detach(core)  # no call will end it
+        if getattr(ticker, "is_closed", False) and core.attached and core.tree.all_ended:
+            ticker.detach(core)  # no call will end it
 
     def append(self, line: str) -> None:
         """Add `line`, after the last lines of tasks that have ended."""
