@@ -131,8 +131,8 @@ class CapturedStream(Generic[Capture]):
         # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
         if (
             line is not None
-            and text != "\n"
             and type(text) is str
+            and text != "\n"
             and thread not in UNCAPTURED
             and line.add_plain(text)
         ):
@@ -203,9 +203,7 @@ class CapturedStream(Generic[Capture]):
             return
         first, *others = text.split("\n")
         if line is None:
-            if others == [""] and (
-                first.isprintable() or not has_controls(first)
-            ):  # one whole line: no need to keep it
+            if others == [""] and not has_controls(first):  # one whole line: no need to keep it
                 capture.show(first)
                 return
             line = self._lines[thread] = Line()

@@ -82,7 +82,7 @@ def ends_in_question(text: str) -> bool:
 
 def has_controls(text: str) -> bool:
     """Return whether `text` has characters that change the line: returns, backspaces, escape sequences."""
-    return _CONTROLS.search(text) is not None
+    return not text.isprintable() and _CONTROLS.search(text) is not None
 
 
 class Line:
@@ -155,7 +155,7 @@ class Line:
     def end(self) -> str | None:
         """Return the line; None where it had only control characters."""
         text = "".join(self._parts)
-        if not text.isprintable() and has_controls(text):
+        if has_controls(text):
             return last_state(text) or None
         return text or (None if self._had_return else "")
 
