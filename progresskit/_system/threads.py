@@ -129,16 +129,14 @@ def block_signals() -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _ALL_SIGNALS)
 
 
-def call_later(seconds: float, call: Callable[[], object]) -> None:
-    """Call `call` after `seconds`, in a thread that blocks signals.
+def caller_after(seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+    """Return a function that calls `call` after `seconds`, in a thread that blocks signals. A process can use it once.
 
     The thread runs no Python code until then: the functions of a thread that has only begun to wait would make a worker that lives
-    for a millisecond wait for the interpreter's lock, and copy ten memory pages.
-
-    Raises:
-        RuntimeError: no thread can be started.
+    for a millisecond wait for the interpreter's lock, and copy ten memory pages; to make the function there, ten more. It raises
+    RuntimeError if no thread can be started.
     """
-    start_new_thread(list, (map(operator.call, (*_BLOCK_SIGNALS, partial(sleep, seconds), call)),))
+    return partial(start_new_thread, list, (map(operator.call, (*_BLOCK_SIGNALS, partial(sleep, seconds), call)),))
 
 
 def is_main_thread() -> bool:

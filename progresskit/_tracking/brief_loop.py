@@ -17,7 +17,7 @@ from operator import length_hint
 from os import getpid
 from time import monotonic
 
-from .._system.threads import call_later
+from .._system.threads import caller_after
 from . import joining, multiprocessing_hook
 from .core import current_loop
 from .joining import current_tracker
@@ -44,14 +44,21 @@ MOST_WHOLE = 8_192
 LONGEST_UNIT = 40
 """The longest unit, in characters, that one write can report."""
 
+REHEARSALS = 64
+"""Loops after which CPython has adapted their code, also if other loops have gone before: 8 do from 3.11 on, and 53 that differ."""
+
 tell: Tell | None = None
 """Reports that the first loop of a forked worker has ended, with its count, its seconds and its unit. Returns whether
 it could. None where loops are tasks from the beginning."""
+watch: Callable[[], object] = int
+"""Makes the loop a task after `TASK_SECONDS`, if it is still running. A worker can use it once. Raises RuntimeError if no thread can
+be started."""
 settle: Callable[[], object] = int
 """Cleans up what a forked worker has inherited, before the worker uses a tracker. Then calls `add_tasks`."""
 without_first = [0]
 """The process, by its number, whose next loop is not the first of a worker: the one that forks workers, or a worker that has had
 its first loop. (A list, since a change of a module's name copies three pages.)"""
+_rehearsed: list[bool] = []  # whether the loop has been rehearsed; a list as above
 _pending: list[BriefLoop] = []  # the first loop while it is no task
 
 
@@ -75,6 +82,38 @@ def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | No
     if tracker_providers or not is_plain(iterable, description, unit):
         return None
     return _FirstLoop(iterable, description, unit, current_tracker()).run()
+
+
+def prepare(report: Tell, clean_up: Callable[[], object]) -> None:
+    """Prepare the workers that this process forks, for which `report` and `clean_up` become `tell` and `settle`."""
+    global tell, settle, watch
+    if not _rehearsed:
+        _rehearsed.append(True)
+        _rehearse()
+    tell, settle, watch = report, clean_up, caller_after(TASK_SECONDS, _settle_if_running)
+
+
+def _rehearse() -> None:
+    """Run loops, so that the interpreter adapts the code to them before the first fork.
+
+    Code that it has not adapted yet looks up each attribute by its name, and a worker copies the memory pages of the names and of what
+    they stand for: forty in one loop.
+    """
+    global tell
+    tell = _told
+    try:
+        for _ in range(REHEARSALS):
+            is_plain((), "", "it")
+            current_tracker()
+            for _ in _FirstLoop(range(1), "", "it", silent_tracker()).run():
+                pass
+    finally:
+        tell = None
+        _pending.clear()
+
+
+def _told(count: int, seconds: float, unit: str) -> bool:
+    return True
 
 
 def add_tasks() -> None:
@@ -237,7 +276,7 @@ class _FirstLoop(BriefLoop):
             return False
         _pending.append(self)
         try:
-            call_later(TASK_SECONDS, _settle_if_running)
+            watch()
         except RuntimeError:  # no threads here
             settle()
         return True

@@ -365,7 +365,7 @@ def _prepare_brief_loop(given: str) -> None:
     if _host is not None:
         _brief_ends.writer = _host.hub.brief_writer
     if _brief_ends.writer is not None:  # the pipe is this process's, or that of the process that forked it
-        brief_loop.tell, brief_loop.settle = _brief_ends.tell, forked_child.settle
+        brief_loop.prepare(_brief_ends.tell, forked_child.settle)
         if multiprocessing_hook.first_loop is None:
             multiprocessing_hook.first_loop = brief_loop.first_loop  # here, since the child would copy six pages for it
         if multiprocessing_hook.first_loop is brief_loop.first_loop:
