@@ -59,6 +59,8 @@ without_first = [0]
 """The process, by its number, whose next loop is not the first of a worker: the one that forks workers, or a worker that has had
 its first loop. (A list, since a change of a module's name copies three pages.)"""
 _rehearsed: list[bool] = []  # whether the loop has been rehearsed; a list as above
+_spare: list[Any] = []
+"""What a worker's first `track` returns, made before the fork, since a worker would copy a dozen pages to make it."""
 _pending: list[BriefLoop] = []  # the first loop while it is no task
 
 
@@ -81,31 +83,47 @@ def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | No
     without_first[0] = pid
     if tracker_providers or not is_plain(iterable, description, unit):
         return None
-    return _FirstLoop(iterable, description, unit, current_tracker()).run()
+    source, tracker = iter(iterable), current_tracker()
+    try:
+        tracked = _spare.pop()
+    except IndexError:  # another thread has just begun the first loop
+        return None
+    loop: Any = tracked._loop
+    loop._iterable, loop._source, loop._description, loop._unit, loop._tracker = iterable, source, description, unit, tracker
+    return tracked
 
 
 def prepare(report: Tell, clean_up: Callable[[], object]) -> None:
     """Prepare the workers that this process forks, for which `report` and `clean_up` become `tell` and `settle`."""
     global tell, settle, watch
     if not _rehearsed:
-        _rehearsed.append(True)
         _rehearse()
+        _rehearsed.append(True)
     tell, settle, watch = report, clean_up, caller_after(TASK_SECONDS, _settle_if_running)
+    _make_spare()
+
+
+def _make_spare() -> None:
+    _spare[:] = [_FirstLoop((), "", "it", silent_tracker()).run()]
 
 
 def _rehearse() -> None:
     """Run loops, so that the interpreter adapts the code to them before the first fork.
 
     Code that it has not adapted yet looks up each attribute by its name, and a worker copies the memory pages of the names and of what
-    they stand for: forty in one loop.
+    they stand for: fifty in one loop.
     """
     global tell
     tell = _told
     try:
         for _ in range(REHEARSALS):
-            is_plain((), "", "it")
-            current_tracker()
-            for _ in _FirstLoop(range(1), "", "it", silent_tracker()).run():
+            _make_spare()
+            without_first[0] = 0
+            tracked: Any = first_loop(range(1), "", "it")
+            if tracked is None:  # loops belong to an engine here
+                return
+            tracked._loop._tracker = silent_tracker()  # whatever happens, it is not shown
+            for _ in tracked:
                 pass
     finally:
         tell = None
