@@ -181,9 +181,10 @@ def _after_in_child(
     release_counts: Callable[[], None] = counting.LOCK.release,
     release_tree: Callable[[], None] = TREE_LOCK.release,
     close: Callable[[int], None] = os.close,
+    getpid: Callable[[], int] = os.getpid,
 ) -> None:
     global at_once, was_prepared, _is_forking, _process
-    _process = os.getpid()
+    _process = getpid()
     was_prepared, _is_forking = _is_forking, False
     if was_prepared:
         release_counts()

@@ -89,7 +89,8 @@ def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | No
     except IndexError:  # another thread has just begun the first loop
         return None
     loop: Any = tracked._loop
-    loop._iterable, loop._source, loop._description, loop._unit, loop._tracker = iterable, source, description, unit, tracker
+    loop._iterable, loop._source, loop._tracker = iterable, source, tracker
+    loop._description, loop._unit = description, unit
     return tracked
 
 
