@@ -74,7 +74,7 @@ def _see_to_the_end() -> None:
 
 def is_foreign() -> bool:
     """Whether C code has forked this process and called no hook (uWSGI): all that there is to send and draw is the parent's."""
-    return os.getpid() != _process
+    return os.getpid() != _state[PROCESS]
 
 
 def _end(*, wait: bool = True) -> None:
@@ -100,7 +100,10 @@ def at_end(call: Callable[[], None]) -> None:
 
 CLEARING_SECONDS = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
-_process = os.getpid()
+PROCESS, IS_FORKING, WAS_PREPARED = 0, 1, 2
+_state = [os.getpid(), False, True]
+"""This process, by its number; whether the hooks before a fork have been called, and none after it; and, in a forked child, whether
+those before the fork were called. A list, since a child copies more memory pages for the names of a module."""
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
@@ -113,11 +116,13 @@ at_once: Callable[[], None] | None = None
 """What a child that is forked now must do at once, if all else can wait until it uses a tracker; None: nothing can. Set by a function
 that `before_fork` was given."""
 _forking = RLock()  # held from before a fork until after it, since what the hooks prepare is for that fork alone
-_is_forking = False  # whether the hooks before a fork have been called, and none after it
-was_prepared = True
-"""In a forked child, whether the hooks before the fork were called. C code may call those of a child alone (uWSGI)."""
 _in_order: list[Callable[[], None]] = []
 _at_end: list[Callable[[], None]] = []
+
+
+def was_prepared() -> bool:
+    """Return whether the hooks before the fork of this process were called. C code may call those of a child alone (uWSGI)."""
+    return bool(_state[WAS_PREPARED])
 
 
 def before_fork(call: Callable[[], None]) -> None:
@@ -136,11 +141,11 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 
 def _before_fork() -> None:
-    global at_once, _is_forking
+    global at_once
     if forked_child.is_put_off():
         forked_child.settle()
     _forking.acquire()
-    at_once, _is_forking = None, True
+    at_once, _state[IS_FORKING] = None, True
     for call in _before:
         call()
     capture = sys.modules.get("progresskit._display.capture")
@@ -158,8 +163,7 @@ def _before_fork() -> None:
 
 
 def _after_in_parent() -> None:
-    global _is_forking
-    _is_forking = False
+    _state[IS_FORKING] = False
     if _held:
         _held.pop().release()
     counting.LOCK.release()
@@ -182,10 +186,11 @@ def _after_in_child(
     release_tree: Callable[[], None] = TREE_LOCK.release,
     close: Callable[[int], None] = os.close,
     getpid: Callable[[], int] = os.getpid,
+    state: list[int] = _state,
 ) -> None:
-    global at_once, was_prepared, _is_forking, _process
-    _process = getpid()
-    was_prepared, _is_forking = _is_forking, False
+    global at_once
+    was_prepared = state[IS_FORKING]
+    state[:] = getpid(), False, was_prepared
     if was_prepared:
         release_counts()
         release_tree()

@@ -409,7 +409,7 @@ def _in_child() -> None:
     global _host, _lock, _given, _prepared_for
     parents_host, _host = _host, None
     _lock = RLock()
-    given, _given, _prepared_for = _given if process_hooks.was_prepared else None, None, None
+    given, _given, _prepared_for = _given if process_hooks.was_prepared() else None, None, None
     if process_hooks.at_once is None:
         _share_again()
     if given is None:
