@@ -13,6 +13,7 @@ of a second. Does not know processes: `processes.workers` sets the functions tha
 from __future__ import annotations
 
 import abc
+from contextvars import copy_context
 from operator import length_hint
 from os import getpid
 from time import monotonic
@@ -85,10 +86,10 @@ def first_loop(iterable: Any, description: Any, unit: Any) -> Iterator[Any] | No
         return None
     source, tracker = iter(iterable), current_tracker()
     try:
-        tracked = _spare.pop()
+        tracked: Iterator[Any] = _spare.pop()
     except IndexError:  # another thread has just begun the first loop
         return None
-    loop: Any = tracked._loop
+    loop: Any = tracked._loop  # type: ignore[attr-defined]  # it is a `Tracked`
     loop._iterable, loop._source, loop._tracker = iterable, source, tracker
     loop._description, loop._unit = description, unit
     return tracked
@@ -98,8 +99,8 @@ def prepare(report: Tell, clean_up: Callable[[], object]) -> None:
     """Prepare the workers that this process forks, for which `report` and `clean_up` become `tell` and `settle`."""
     global tell, settle, watch
     if not _rehearsed:
-        _rehearse()
         _rehearsed.append(True)
+        copy_context().run(_rehearse)  # a loop that has been reported stays its context's current one
     tell, settle, watch = report, clean_up, caller_after(TASK_SECONDS, _settle_if_running)
     _make_spare()
 
@@ -126,6 +127,8 @@ def _rehearse() -> None:
             tracked._loop._tracker = silent_tracker()  # whatever happens, it is not shown
             for _ in tracked:
                 pass
+    except Exception:  # no memory or stack left: loops only cost more
+        pass
     finally:
         tell = None
         _pending.clear()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,6 +197,58 @@ def test_killed_in_its_first_item(here: Here, waiting: Callable[[int], Any]) -> 
     second.kill()
     here.until(lambda: not here.live)
     assert [(view.state, view.reason) for view in here.ended] == 2 * [("failed", "lost")]
+
+
+def loop_and_fork(gate: str) -> None:
+    for _ in track(range(3), "short"):
+        pass
+    process = multiprocessing.get_context("fork").Process(target=wait_in_item, args=(gate, 0))
+    process.start()
+    process.join()
+
+
+def test_watched_in_a_worker_of_a_worker(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has had its first loop forks one whose first loop takes long: that one has a row, too."""
+    monkeypatch.setattr(brief_loop, "TASK_SECONDS", 0.05)
+    gate = tmp_path / "gate"
+    with here.tracker:
+        process = multiprocessing.get_context("fork").Process(target=loop_and_fork, args=(str(gate),))
+        process.start()
+        try:
+            here.until(lambda: "long" in here.live)
+        finally:
+            gate.touch()
+            process.join()
+        here.until(lambda: ("long", "finished") in here.endings)
+    assert process.exitcode == 0
+
+
+REHEARSING = """
+import multiprocessing, sys
+from progresskit import ProgressTracker, track
+from progresskit._tracking import brief_loop
+from progresskit._tracking.core import current_loop
+brief_loop.TASK_SECONDS = 0.0 if sys.argv[1] == "stalled" else 60.0
+def work():
+    for _ in track([1, 2, 3], "work"):
+        pass
+with ProgressTracker("plain") as tracker:
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    assert not process.exitcode
+    assert not tracker.tasks and current_loop.get() is None and not brief_loop._pending, "the rehearsal has left something"
+"""
+
+
+@pytest.mark.parametrize("machine", ["quiet", "stalled"])
+def test_nothing_is_seen_of_the_rehearsal(machine: str) -> None:
+    """The loops that a process runs before its first fork are not shown or counted, not even if one takes too long for a brief loop,
+    and leave nothing behind."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    program = subprocess.run([sys.executable, "-c", REHEARSING, machine], env=environ, capture_output=True, text=True)
+    assert program.returncode == 0, program.stderr
+    assert [line.split(" in ")[0] for line in program.stderr.splitlines()] == ["\u2713 1 task, 3 items"]
 
 
 def end_while_settling() -> None:
