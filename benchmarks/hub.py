@@ -8,9 +8,11 @@ as lost within a second. Then 1,000 clients over real sockets end some tasks eac
 A client's frame of one task is measured beside a program that waits, encodes as much with `json` and sends it.
 Workers are measured beside bare controls, in interleaved rounds: a forked process with one short `track`, and a pool
 whose tasks of 5 ms count in a shared task. The first one's bar of 1.3 has not been reached: a process copies each memory page that it
-writes to, at four to five microseconds, and makes 370 page faults without progresskit, 405 where its parent has a tracker, and 545
-with a `track`. A bare program with as much memory and as many threads takes 1.11 to 1.15 already, one with the tracker and the hub, but
-without any hook, 1.2. Bounded: less than three minutes with the defaults.
+writes to, at some four microseconds, and makes 370 page faults without progresskit, 415 where its parent has a tracker, and 520
+with a `track`, which takes 1.55. A bare program with as much memory and as many threads takes 1.1 already, one with the tracker 1.2,
+and one with the least code that a loop needs, a sketch of a hook, a generator and a thread, 1.23.
+The figures need compiled modules: with PYTHONDONTWRITEBYTECODE and changed sources, other pages are touched.
+Bounded: less than three minutes with the defaults.
 
     python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000] [--forks 15]
 """
@@ -244,8 +246,8 @@ def loop():
 def tracked():
     for _ in track(range(5), "short"):
         pass
-kind, context = sys.argv[1], multiprocessing.get_context("fork")
-if kind == "alike":
+kind, context, target = sys.argv[1], multiprocessing.get_context("fork"), loop
+if kind in ("alike", "sketch"):
     import threading
     memory = [bytes(500) for _ in range(8_000)]
     for _ in range(2):
@@ -253,19 +255,44 @@ if kind == "alike":
 elif kind != "bare":
     from progresskit import ProgressTracker, track
     ProgressTracker("ansi", stream=open("/dev/null", "w")).start()
+    target = tracked if kind == "tracked" else loop
+if kind == "sketch":
+    import _thread, operator, os
+    from functools import partial
+    from itertools import chain
+    reader, writer = os.pipe()
+    unused = os.dup(0)
+    watch = partial(_thread.start_new_thread, list, (map(operator.call, (partial(time.sleep, 0.05),)),))
+    def after(close=os.close, unused=unused, putenv=os.putenv, variable=(b"PROGRESSKIT_HUB", b"address")):
+        close(unused)
+        putenv(*variable)
+    def portions(source, size, write=os.write, clock=time.monotonic):
+        began = clock()
+        watch()
+        yield source
+        write(writer, b"%d %d it\\n" % (size, 1e6 * (clock() - began)))
+    def track(iterable, description):
+        return chain.from_iterable(portions(iter(iterable), len(iterable)))
+    os.register_at_fork(after_in_child=after)
+    started, watch = watch, int
+    for _ in range(64):
+        tracked()
+    os.read(reader, 65_536)
+    watch, target = started, tracked
 for line in sys.stdin:  # a round
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(8):
-        process = context.Process(target=tracked if kind == "tracked" else loop)
+        process = context.Process(target=target)
         process.start()
         process.join()
     took, ended = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = ended.ru_utime + ended.ru_stime - used.ru_utime - used.ru_stime
     print(took, cpu, ended.ru_minflt - used.ru_minflt, flush=True)
 """
-KINDS = ("bare", "entered", "tracked", "alike")
+KINDS = ("bare", "entered", "tracked", "alike", "sketch")
 """A program without progresskit; one whose children do not use its tracker; one with a `track` in each child; and a program without
-progresskit that has as much memory as the third, 4 MB more than the first, and as many threads, which is the floor."""
+progresskit that has as much memory as the third, 4 MB more than the first, and as many threads, which is the floor; and that one with
+the least that progress of a child takes: one hook of the fork, one generator, one write and a thread that would see to a row."""
 
 
 class ProcessCost(NamedTuple):
@@ -277,8 +304,9 @@ class ProcessCost(NamedTuple):
 
 
 def short_processes(rounds: int) -> tuple[ProcessCost, ...]:
-    """Return the cost of a short-lived process with a tracker that it does not use, with a `track`, and without either but forked by
-    a program as large, each relative to a program without progresskit; and the second relative to the first. Medians of pairs."""
+    """Return the cost of a short-lived process with a tracker that it does not use, with a `track`, without either but forked by
+    a program as large, and with the least code there, each relative to a program without progresskit; and the second relative to
+    the first. Medians of pairs."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", FORKER]
@@ -296,7 +324,7 @@ def short_processes(rounds: int) -> tuple[ProcessCost, ...]:
     del found[0]  # imports
     return tuple(
         ProcessCost(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
-        for kind, control in ((1, 0), (2, 0), (3, 0), (2, 1))
+        for kind, control in ((1, 0), (2, 0), (3, 0), (4, 0), (2, 1))
     )
 
 
@@ -434,7 +462,7 @@ def main() -> int:
     parser.add_argument("--forks", type=int, default=15)
     options = parser.parse_args()
     loaded = is_loaded()
-    entered, tracked, alike, loop_alone = short_processes(options.forks)
+    entered, tracked, alike, sketch, loop_alone = short_processes(options.forks)
     pool, counted, expected = handed(options.rounds)
     frame = client_frames(options.rounds, options.seconds / 2)
     rounds = costs(options.processes, options.rounds, options.seconds)
@@ -475,7 +503,8 @@ def main() -> int:
     print(
         f"forked for one short track: {tracked.pages:.2f} x the pages; beside a tracker that it does not use: wall "
         f"{entered.wall:.2f}, processor time {entered.cpu:.2f}, pages {entered.pages:.2f}; forked by a bare program with as much "
-        f"memory and as many threads: wall {alike.wall:.2f}, processor time {alike.cpu:.2f}; with a track to without one in the "
+        f"memory and as many threads: wall {alike.wall:.2f}, processor time {alike.cpu:.2f}, with the least code as well: wall "
+        f"{sketch.wall:.2f}, processor time {sketch.cpu:.2f}, pages {sketch.pages:.2f}; with a track to without one in the "
         f"same program: wall {loop_alone.wall:.2f}, processor time {loop_alone.cpu:.2f}, pages {loop_alone.pages:.2f}"
     )
     print(
