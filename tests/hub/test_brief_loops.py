@@ -223,6 +223,22 @@ def test_watched_in_a_worker_of_a_worker(here: Here, tmp_path: Path, monkeypatch
     assert process.exitcode == 0
 
 
+def two_first_loops() -> None:
+    first = track(range(2), "first")
+    brief_loop.without_first[0] = 0  # as another thread sees it that calls `track` in the same moment
+    second = track(range(3), "second")
+    for each in (first, second):
+        for _ in each:
+            pass
+
+
+def test_two_threads_begin(here: Here) -> None:
+    """Of two loops that are both a worker's first, since two threads begin them at once, each has its own count."""
+    here.run(two_first_loops)
+    assert (brief(), ends()) == ([(2, "it")], (1, 0, 0))
+    assert "2 tasks, 5 items" in here.renderer.lines[-1]
+
+
 REHEARSING = """
 import multiprocessing, sys
 from progresskit import ProgressTracker, track
