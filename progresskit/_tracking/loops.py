@@ -24,7 +24,17 @@ from operator import itemgetter, length_hint
 from .._model.states import ENDED, STOPPED_EARLY, is_failure
 from .._system.warnings import describe
 from . import counters as counting
-from .loop_counters import SIZED, WHOLE, AnyCounter, AsyncCounter, Pace, PausingCounter, SizedCounter, count_in, size_of
+from .loop_counters import (
+    SIZED,
+    WHOLE,
+    AnyCounter,
+    AsyncCounter,
+    PausingCounter,
+    PortionSizes,
+    SizedCounter,
+    count_in,
+    size_of,
+)
 from .unwinding import (
     DROPPING,
     HAS_GENERATIONS,
@@ -76,22 +86,22 @@ _QUIET = (
 for."""
 
 
-def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+def _cut(sequence: Any, counter: SizedCounter, sizes: PortionSizes) -> Iterator[Iterator[Any]]:
     """Yield `sequence`, of a type that is `_CUT`, in pieces."""
     before = 0
     while before < len(sequence):
-        piece = sequence[before : before + pace.next()]
+        piece = sequence[before : before + sizes.next()]
         iterator = iter(piece)
         counter.turn_to(iterator, before)
         yield iterator
         before += len(piece)
 
 
-def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+def _sliced(source: Any, counter: SizedCounter, sizes: PortionSizes) -> Iterator[Iterator[Any]]:
     """Yield `source` in slices until it ends."""
     before = 0
     while True:
-        size = pace.next()
+        size = sizes.next()
         if length_hint(source) <= WHOLE * size:
             yield source
             return
@@ -464,10 +474,10 @@ class Loop:
             if whole:
                 portions: Iterator[Iterator[Any]] = iter((source,))
             else:
-                cut, pace = type(iterable) in _CUT, Pace(task.tracker.clock)
-                portions = _cut(iterable, counter, pace) if cut else _sliced(source, counter, pace)
+                cut, sizes = type(iterable) in _CUT, PortionSizes(task.tracker.clock)
+                portions = _cut(iterable, counter, sizes) if cut else _sliced(source, counter, sizes)
         else:
-            counter = AnyCounter(source) if whole else PausingCounter(source, Pace(task.tracker.clock))
+            counter = AnyCounter(source) if whole else PausingCounter(source, PortionSizes(task.tracker.clock))
             portions = iter((counter.iterator,))  # type: ignore[arg-type]  # it has one until it is closed
         count_in(task, counter)
         return counter, portions
