@@ -149,7 +149,7 @@ class TrackerGroup:
         for tracker in self.trackers:
             queue, capture = tracker.lines, tracker.capture.current
             held = capture is not None and capture.holds_lines
-            if not (queue.items or held or queue.are_missing or queue.before_drain):  # most frames: no line waits
+            if not (queue.items or held or queue.has_dropped or queue.before_drain):  # most frames: no line waits
                 queue.behind = False
                 continue
             drained = queue.drain()

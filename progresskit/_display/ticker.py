@@ -110,7 +110,7 @@ class ThreadTicker:
         caller continues.
 
         Args:
-            seconds: Seconds to wait at the most, twice.
+            seconds: Seconds that each of these two waits takes at the most.
         """
         self.flush_soon(seconds)
         lock = self.scheduler.drawing

@@ -173,7 +173,7 @@ class BriefLoop(Loop, abc.ABC):
         self._iterable = iterable
         self._source = iter(iterable)
         self._finish = True
-        self._task = self._not_begun = self._counter = self._left = None
+        self._task = self._not_begun = self._counter = self.is_left = None
         self._consumer = NOBODY
         self._description = description
         self._unit = unit

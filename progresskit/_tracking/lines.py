@@ -80,7 +80,7 @@ class LineQueue:
         items: The lines, and the tasks that ended before one of them, in order.
         characters: Roughly the characters of the lines that were added since the queue was last emptied.
         behind: Whether the terminal accepts nothing at the moment; the display sets it.
-        are_missing: Whether lines were dropped since that was last reported.
+        has_dropped: Whether lines were dropped that have not been reported yet.
         before_line: Called before a line of this process's is added; None for no call.
         before_drain: Called before the queue is emptied for a frame; None for no call.
         context: The context of the last caller, by which a notebook finds the cell of a line.
@@ -91,7 +91,7 @@ class LineQueue:
         self.items: deque[Any] = deque()
         self.characters: int = 0
         self.behind: bool = False
-        self.are_missing: bool = False
+        self.has_dropped: bool = False
         self.before_line: Callable[[], object] | None = None
         self.before_drain: Callable[[], object] | None = None
         self.context: Context = copy_context()
@@ -210,7 +210,7 @@ class LineQueue:
         """Count dropped lines."""
         for _ in range(lines):
             self._dropped.tick()
-        self.are_missing = True  # second: a reader that finds it set also finds the count
+        self.has_dropped = True  # second: a reader that finds it set also finds the count
 
     def drain(self) -> list[Any]:
         """Return the waiting lines, including those that programs have written, and empty the queue.
@@ -228,8 +228,8 @@ class LineQueue:
                 lines.append(self.items.popleft())
         except IndexError:  # another thread has moved some to another tracker
             pass
-        if self.are_missing:
-            self.are_missing = False
+        if self.has_dropped:
+            self.has_dropped = False
             missing = self._dropped.count() - self._reported
             self._reported += missing
             lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
@@ -239,8 +239,8 @@ class LineQueue:
         """Forget all lines, the dropped ones too."""
         self.items.clear()
         self.characters, self.behind = 0, False
-        if self.are_missing:
-            self.are_missing, self._reported = False, self._dropped.count()
+        if self.has_dropped:
+            self.has_dropped, self._reported = False, self._dropped.count()
 
     def write_out(self, lines: list[str]) -> None:
         """Write `lines` to the tracker's stream itself, because there is no display."""

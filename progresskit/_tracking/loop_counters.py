@@ -92,13 +92,13 @@ SIZED = tuple(
 )
 
 
-class Pace:
-    """The size of the next portion: four times the last one, as long as a portion takes less than `PORTION`.
+class PortionSizes:
+    """The sizes of the portions of a loop: each is four times the last one, as long as a portion takes less than `PORTION`.
 
     Example:
         >>> times = iter([0.0, 0.0001, 0.5])
-        >>> pace = Pace(lambda: next(times))
-        >>> pace.next(), pace.next(), pace.next()
+        >>> sizes = PortionSizes(lambda: next(times))
+        >>> sizes.next(), sizes.next(), sizes.next()
         (64, 256, 1)
     """
 
@@ -191,10 +191,10 @@ class PausingCounter:
     loses the item. The consumer in C that it ends has lost all the others.)
     """
 
-    __slots__ = ("final", "_lock", "_pace", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
+    __slots__ = ("final", "_lock", "_sizes", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
 
-    def __init__(self, source: Iterator[Any], pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, source: Iterator[Any], sizes: PortionSizes) -> None:
+        self._sizes = sizes
         self._lock = RLock()
         self._selectors: Any = iter([*repeat(True, ENTRIES - 1), *repeat(self, PAUSES)])
         self._size = 1  # of the portion, including its pause
@@ -206,7 +206,7 @@ class PausingCounter:
         self.iterator: Iterator[Any] | None = compress(source, self._selectors)
 
     def _go_on(self) -> None:
-        size = min(self._pace.next(), ENTRIES)
+        size = min(self._sizes.next(), ENTRIES)
         self._pausing = self.handed()  # a reader of the count could see only one of the numbers changed
         self._trues += self._size - 1
         self._size = size

@@ -24,7 +24,17 @@ from operator import itemgetter, length_hint
 from .._model.states import ENDED, STOPPED_EARLY, is_failure
 from .._system.warnings import describe
 from . import counters as counting
-from .loop_counters import SIZED, WHOLE, AnyCounter, AsyncCounter, Pace, PausingCounter, SizedCounter, count_in, size_of
+from .loop_counters import (
+    SIZED,
+    WHOLE,
+    AnyCounter,
+    AsyncCounter,
+    PausingCounter,
+    PortionSizes,
+    SizedCounter,
+    count_in,
+    size_of,
+)
 from .unwinding import (
     DROPPING,
     HAS_GENERATIONS,
@@ -76,22 +86,22 @@ _QUIET = (
 for."""
 
 
-def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+def _cut(sequence: Any, counter: SizedCounter, sizes: PortionSizes) -> Iterator[Iterator[Any]]:
     """Yield `sequence`, of a type that is `_CUT`, in pieces."""
     before = 0
     while before < len(sequence):
-        piece = sequence[before : before + pace.next()]
+        piece = sequence[before : before + sizes.next()]
         iterator = iter(piece)
         counter.turn_to(iterator, before)
         yield iterator
         before += len(piece)
 
 
-def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+def _sliced(source: Any, counter: SizedCounter, sizes: PortionSizes) -> Iterator[Iterator[Any]]:
     """Yield `source` in slices until it ends."""
     before = 0
     while True:
-        size = pace.next()
+        size = sizes.next()
         if length_hint(source) <= WHOLE * size:
             yield source
             return
@@ -129,6 +139,11 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
         tracked._loop, tracked._portions, tracked._place = self._loop, portions, place
         return tracked  # type: ignore[no-any-return]  # as in `Loop.run`
 
+    def __next__(self) -> Any:
+        if self._loop.is_left:  # the portion may have items left, which C code would hand out uncounted
+            self._portions.resume()
+        return chain.__next__(self)
+
     @property
     def task(self) -> LoopTask:
         """The loop's task. It can be used before the first item is requested; its time begins with the first item."""
@@ -145,6 +160,7 @@ class TrackedPass(Tracked):
     __slots__ = ("_place",)
     _place: Place
     __iter__ = chain.__iter__
+    __next__ = chain.__next__
 
     def __del__(self) -> None:
         # Takes no lock, as a finaliser.
@@ -229,7 +245,7 @@ class AsyncLoop:
         return AsyncPass(self)
 
     async def __anext__(self) -> Any:
-        if self._consumer is None:
+        if self._consumer is None or self._loop.is_left:
             frame = caller()
             self._begin(NOBODY if frame is None else (frame.f_code, frame.f_lasti, holders()))
         try:
@@ -336,6 +352,12 @@ class Portions:
         places = repeat([None] if place is None else place)
         return map(self._after, places, map(_LAST, places))
 
+    def resume(self) -> None:
+        """Go on with a loop that all its consumers have left, for one that asks for single items."""
+        with self._lock:
+            if self._begin is not None:
+                self._begin(NOBODY)
+
     def close(self) -> None:
         """End the loop as one that is left early."""
         self._portions.close()
@@ -375,7 +397,7 @@ class Loop:
         TypeError: `iterable` is not iterable.
     """
 
-    __slots__ = ("_begin", "_consumer", "_counter", "_finish", "_iterable", "_left", "_not_begun", "_source", "_task")
+    __slots__ = ("_begin", "_consumer", "_counter", "_finish", "_iterable", "is_left", "_not_begun", "_source", "_task")
     _counter: Counter | AsyncCounter | None
 
     def __init__(self, iterable: Any, begin: Callable[[int | None, Any, bool], LoopTask], finish: bool = True) -> None:
@@ -384,7 +406,7 @@ class Loop:
         self._finish = finish
         self._consumer: Consumer = NOBODY  # the first one, or the last one that has left
         self._counter = None
-        self._left: bool | None = None  # whether the task ended when a consumer left; False once the loop has gone on
+        self.is_left: bool | None = None  # whether the task ended when a consumer left; False once the loop has gone on
         self._source: Any = None
         self._task: LoopTask | None = None
         self._not_begun: _NotBegun | None = None
@@ -439,7 +461,7 @@ class Loop:
             if counter.final is None and caller is not None:  # as in `Portions.leave`
                 self.broken(counter, caller(), source)
             counter.close(counter.final)
-            self._left = None
+            self.is_left = None
             raise
         except BaseException as error:  # a signal's handler has raised it between two portions
             counter.close(counter.handed())
@@ -464,10 +486,10 @@ class Loop:
             if whole:
                 portions: Iterator[Iterator[Any]] = iter((source,))
             else:
-                cut, pace = type(iterable) in _CUT, Pace(task.tracker.clock)
-                portions = _cut(iterable, counter, pace) if cut else _sliced(source, counter, pace)
+                cut, sizes = type(iterable) in _CUT, PortionSizes(task.tracker.clock)
+                portions = _cut(iterable, counter, sizes) if cut else _sliced(source, counter, sizes)
         else:
-            counter = AnyCounter(source) if whole else PausingCounter(source, Pace(task.tracker.clock))
+            counter = AnyCounter(source) if whole else PausingCounter(source, PortionSizes(task.tracker.clock))
             portions = iter((counter.iterator,))  # type: ignore[arg-type]  # it has one until it is closed
         count_in(task, counter)
         return counter, portions
@@ -482,7 +504,7 @@ class Loop:
         """Note by whom the first item is requested. The loop goes on if the last consumer has left and its task has ended."""
         if self._consumer is NOBODY:
             self._consumer = consumer
-        elif self._left:
+        elif self.is_left:
             self._go_on()
 
     def _go_on(self) -> None:
@@ -490,7 +512,7 @@ class Loop:
         counter, before = self._counter, self._task
         assert counter is not None
         assert before is not None
-        self._left = False
+        self.is_left = False
         if before.state in ENDED:
             self._task = self._begin(None, before._go_on(counter), True)
         counter.final = None
@@ -510,9 +532,9 @@ class Loop:
             return
         self._consumer = consumer
         was_live = self._task is None or self._task.state not in ENDED
-        self.broken(counter, frame, self._source, may_stay=self._left is False or left_at not in _LEAVING)
+        self.broken(counter, frame, self._source, may_stay=self.is_left is False or left_at not in _LEAVING)
         if counter.final is not None and (was_live or not self._finish):
-            self._left = True
+            self.is_left = True
 
     def broken(
         self, counter: Counter | AsyncCounter, frame: Any, source: Any = None, *, may_stay: bool = False

@@ -229,8 +229,9 @@ def _file_in(folder: str) -> _File:
 
 
 def _write_all() -> None:
+    """Write the records of this process with its last frames."""
     process_hooks.TICKER.flush_all(SUDDEN_SECONDS)
-    for (pid, _), file in _files.items():
+    for (pid, _), file in list(_files.items()):  # other threads add files
         if pid == os.getpid():
             file._write()
 

@@ -255,7 +255,7 @@ def flush() -> None:
 
 
 def _send_all(seconds: float) -> None:
-    """Send changed numbers, and ended tasks and lines, waiting at most `seconds` for a frame, twice."""
+    """Send changed numbers, and ended tasks and lines. `seconds` is the longest of each of the two waits of `flush_all`."""
     flush()
     process_hooks.TICKER.flush_all(seconds)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SUDDEN = ("_exit", "execv", "execve")
 """The functions of `os`; the others of the family `exec` call these."""
 SUDDEN_SECONDS = 0.25
-"""The most seconds, twice, that such an end waits for a frame with ended tasks and lines."""
+"""Seconds that such an end waits at the most to have ended tasks and lines sent, and again for a frame that is being drawn."""
 _sends: list[Callable[[], object]] = []
 
 
@@ -36,13 +36,13 @@ def send_before_sudden_ends(send: Callable[[], object]) -> None:
 def _after_sending(end: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(end)
     def send_and_end(*arguments: Any, **more: Any) -> Any:
-        try:
-            # A child where it is put off has used no tracker.
-            if not (forked_child.is_put_off() or process_hooks.is_foreign()):
-                for send in _sends:
+        # A child whose preparation is put off has used no tracker.
+        if not (forked_child.is_put_off() or process_hooks.is_foreign()):
+            for send in _sends:
+                try:
                     send()
-        except BaseException:  # an interrupt must not let a forked child return into its parent's code
-            pass
+                except BaseException:  # an interrupt must not let a forked child return into its parent's code
+                    pass
         return end(*arguments, **more)
 
     send_and_end.progresskit = True  # type: ignore[attr-defined]  # marks the replacement

@@ -182,9 +182,8 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
-_prepared_for: tuple[object, ...] | None = (
-    None  # what the last fork's preparation depended on; None: the next one prepares anew
-)
+# What the last fork's preparation depended on; None: the next one prepares anew.
+_prepared_for: tuple[object, ...] | None = None
 _at_once: Callable[[], None] | None = None  # what the last preparation has made
 _preloaded: set[tuple[str, ...]] = set()  # which modules have been imported before a fork
 _terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for a worker being forked
@@ -211,8 +210,7 @@ def rows_terminal() -> tuple[object, ...] | None:
         return None
     from .._display.terminal_keys import terminal_key_of
 
-    key = terminal_key_of(core)
-    return key
+    return terminal_key_of(core)
 
 
 def _own_address() -> str | None:
@@ -382,7 +380,7 @@ def _set_up(given: str) -> Callable[[], None]:
     function has all that it uses at hand; to set the variable in `os.environ`, which encodes it, would write to twenty more.
     """
     name, value, putenv = os.fsencode(VARIABLE), os.fsencode(given), os.putenv
-    set_item = os.environ._data.__setitem__  # type: ignore[attr-defined]  # private: `_circumstances` has seen to it
+    set_item = os.environ._data.__setitem__  # type: ignore[attr-defined]  # private: `_before_fork` has found it
     host = _host
     handles = {} if host is None else host.handles
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .std import tqdm, trange
+from .std import TqdmExperimentalWarning, tqdm, trange
 
-tqdm_gui, tgrange = tqdm, trange
-__all__ = ["tgrange", "tqdm", "tqdm_gui", "trange"]
+std_tqdm, tqdm_gui, tgrange = tqdm, tqdm, trange
+__all__ = ["TqdmExperimentalWarning", "std_tqdm", "tgrange", "tqdm", "tqdm_gui", "trange"]

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from .std import tqdm, trange
 
-tqdm_notebook, tnrange = tqdm, trange
-__all__ = ["tnrange", "tqdm", "tqdm_notebook", "trange"]
+std_tqdm, tqdm_notebook, tnrange = tqdm, tqdm, trange
+__all__ = ["std_tqdm", "tnrange", "tqdm", "tqdm_notebook", "trange"]

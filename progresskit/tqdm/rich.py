@@ -8,9 +8,19 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from ._meter import format_sizeof
+from .std import TqdmExperimentalWarning
 from .std import tqdm as std_tqdm
 
-__all__ = ["FractionColumn", "RateColumn", "tqdm", "tqdm_rich", "trange", "trrange"]
+__all__ = [
+    "FractionColumn",
+    "RateColumn",
+    "TqdmExperimentalWarning",
+    "std_tqdm",
+    "tqdm",
+    "tqdm_rich",
+    "trange",
+    "trrange",
+]
 
 
 class FractionColumn(ProgressColumn):

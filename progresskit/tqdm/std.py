@@ -28,11 +28,21 @@ from .utils import (
     DisableOnWriteError,
     TqdmDeprecationWarning,
     TqdmWarning,
-    _term_move_up,  # noqa: F401  # as in tqdm, programs import it and the next one from here
-    disp_len,  # noqa: F401
     envwrap,
     screen_shape,
     supports_unicode,
+)
+
+# As in tqdm, programs import these from here.
+from .utils import (  # isort: skip
+    FormatReplace as FormatReplace,
+    SimpleTextIOWrapper as SimpleTextIOWrapper,
+    _is_ascii as _is_ascii,
+    _screen_shape_wrapper as _screen_shape_wrapper,
+    _supports_unicode as _supports_unicode,
+    _term_move_up as _term_move_up,
+    disp_len as disp_len,
+    disp_trim as disp_trim,
 )
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .std import tqdm, trange
+from .std import TqdmExperimentalWarning, TqdmWarning, tqdm, trange
 
-tqdm_tk, ttkrange = tqdm, trange
-__all__ = ["tqdm", "tqdm_tk", "trange", "ttkrange"]
+std_tqdm, tqdm_tk, ttkrange = tqdm, tqdm, trange
+__all__ = ["TqdmExperimentalWarning", "TqdmWarning", "std_tqdm", "tqdm", "tqdm_tk", "trange", "ttkrange"]

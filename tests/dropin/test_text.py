@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 import warnings
@@ -104,3 +105,20 @@ def test_values_of_the_command_line() -> None:
     assert type(values["total"]) is int
     with pytest.raises(TqdmTypeError, match=r"^abc : int or float$"):
         parse(["--total", "abc"])
+
+
+NAMES = {
+    "std": "FormatReplace SimpleTextIOWrapper _is_ascii _screen_shape_wrapper _supports_unicode _term_move_up disp_len disp_trim",
+    "auto": "TqdmExperimentalWarning asyncio_tqdm notebook_tqdm std_tqdm",
+    "gui": "TqdmExperimentalWarning std_tqdm tgrange tqdm_gui",
+    "tk": "TqdmExperimentalWarning TqdmWarning std_tqdm tqdm_tk ttkrange",
+    "notebook": "std_tqdm tnrange tqdm_notebook",
+    "contrib.concurrent": "ensure_lock process_map thread_map",
+}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_names_that_programs_import(module: str) -> None:
+    """The modules have the names that programs import from them, beside the bar's own."""
+    found = vars(importlib.import_module(f"progresskit.tqdm.{module}"))
+    assert [name for name in NAMES[module].split() if name not in found] == []

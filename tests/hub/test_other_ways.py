@@ -202,7 +202,7 @@ def test_such_ends_in_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_exec_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that cannot be run is reported as ever, and an error or interrupt while sending keeps no process from ending."""
+    """A program that cannot be run is reported as ever; an interrupt while something is sent keeps neither the rest nor the end."""
     ended: list[object] = []
 
     def interrupt() -> None:
@@ -213,10 +213,13 @@ def test_an_exec_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", lambda status: ended.append(status))
     monkeypatch.setattr(_sudden_ends, "_sends", [])
     _sudden_ends.send_before_sudden_ends(interrupt)
+    _sudden_ends.send_before_sudden_ends(lambda: ended.append("sent"))
     with pytest.raises(FileNotFoundError):
         os.execvp("no such program", ["no"])
+    assert set(ended) == {"sent"}
+    ended.clear()
     os._exit(3)
-    assert ended == [3]
+    assert ended == ["sent", 3]
 
 
 FORKED_BY_C = """

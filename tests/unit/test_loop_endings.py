@@ -552,10 +552,15 @@ def test_held_async_loops(bench: Bench, ended: Ended) -> None:
         loop = bench.tracker.track(pages(9))
         assert await anext(loop) == 0
         assert loop.task.state == "running"
+        async for _ in loop:
+            break
+        assert loop.task.state == "cancelled"
+        assert [await anext(loop), await anext(loop)] == [2, 3]
+        assert (loop.task.state, loop.task.completed) == ("running", 3)
 
     asyncio.run(run())
     found = [(task.state, task.completed) for task in ended.tasks]
-    assert found == [("cancelled", 2), ("failed", 4), ("finished", 9), ("cancelled", 0)]
+    assert found == [("cancelled", 2), ("failed", 4), ("finished", 9), ("cancelled", 1), ("cancelled", 3)]
 
 
 class Both:
@@ -715,6 +720,20 @@ def test_a_loop_that_portions_left_goes_on(bench: Bench, ended: Ended, source: C
     assert ended() == early(2)
     assert [next(loop), *islice(loop, 2), *loop] == [3, 4, 5, 6, 7, 8]
     assert (loop.task.state, loop.task.completed) == ("finished", 9)
+
+
+@SOURCES
+def test_single_items_after_a_break_count(bench: Bench, ended: Ended, source: Callable[[], Any]) -> None:
+    """Items that are taken one by one count on, in a further task, though the portion was begun before the `break`."""
+    loop = bench.tracker.track(source())
+    assert next(loop) == 0
+    for number in loop:
+        if number == 2:
+            break
+    assert [next(loop), next(loop)] == [3, 4]
+    assert (loop.task.state, loop.task.completed) == ("running", 4)
+    del loop
+    assert [(task.state, task.completed) for task in ended.tasks] == [("cancelled", 2), ("cancelled", 4)]
 
 
 @SOURCES

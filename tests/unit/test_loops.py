@@ -13,7 +13,7 @@ import pytest
 from bench import Bench
 
 from progresskit import ProgressTracker, Task
-from progresskit._tracking.loop_counters import Pace
+from progresskit._tracking.loop_counters import PortionSizes
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -221,13 +221,13 @@ def test_a_sum_moves_while_it_runs(bench: Bench) -> None:
 @pytest.mark.parametrize("make", [range, numbers, lambda n: list(range(n))])
 def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
     portions: list[int] = []
-    following = Pace.next
+    following = PortionSizes.next
 
-    def noting(pace: Pace) -> int:
-        portions.append(following(pace))
+    def noting(sizes: PortionSizes) -> int:
+        portions.append(following(sizes))
         return portions[-1]
 
-    monkeypatch.setattr(Pace, "next", noting)
+    monkeypatch.setattr(PortionSizes, "next", noting)
     assert sum(bench.tracker.track(make(30_000))) == sum(range(30_000))
     assert portions[:4] == [64, 256, 1_024, 4_096]  # nothing that the clock could see
     portions.clear()
@@ -240,8 +240,8 @@ def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pyt
 
 def test_large_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is passed on as a whole, even if that takes some milliseconds, and may change meanwhile."""
-    items, portions, following = list(range(1_000)), [], Pace.next
-    monkeypatch.setattr(Pace, "next", lambda pace: portions.append(following(pace)) or portions[-1])
+    items, portions, following = list(range(1_000)), [], PortionSizes.next
+    monkeypatch.setattr(PortionSizes, "next", lambda sizes: portions.append(following(sizes)) or portions[-1])
 
     def add(item: int) -> int:
         if item < 5:
@@ -323,6 +323,6 @@ def test_portions_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     visits: list[int] = []
     monkeypatch.setattr("progresskit._tracking.counters.poll", lambda: visits.append(1))
     times = iter([*(number * 0.0001 for number in range(7)), 1.0, 1.0001])
-    pace = Pace(lambda: next(times))
-    assert [pace.next() for _ in range(9)] == [1, 4, 16, 64, 256, 256, 256, 1, 4]
+    sizes = PortionSizes(lambda: next(times))
+    assert [sizes.next() for _ in range(9)] == [1, 4, 16, 64, 256, 256, 256, 1, 4]
     assert len(visits) == 9

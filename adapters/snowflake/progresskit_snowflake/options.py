@@ -45,6 +45,7 @@ completion: pip install 'progresskit[completion]', then eval "$(register-python-
 
 
 def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with its subcommands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Load CSV, JSON and Parquet files, with a bar for each phase.",
@@ -124,6 +125,7 @@ def _add_steps(load: argparse.ArgumentParser) -> None:
 
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:
+    """Add the options about how CSV files are written."""
     csv = parser.add_argument_group("how CSV files are written")
     csv.add_argument(
         "--delimiter", default="auto", metavar="C", help="between fields: a character, tab, or as \\x01 (auto)"
@@ -156,6 +158,7 @@ def _add_dialect(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the options about the table, and the types of its columns."""
     target = parser.add_argument_group("the table")
     target.add_argument(
         "--if-exists",
@@ -174,6 +177,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_modes(parser: argparse.ArgumentParser) -> None:
+    """Add the modes other than the normal one."""
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--skip-qc", action="store_true", help="load without checking the rows first")
     mode.add_argument("--validate-only", action="store_true", help="check the rows against the table, load nothing")
@@ -199,12 +203,14 @@ def _rate(text: str) -> float:
 
 
 def _count(text: str) -> int:
+    """Return a whole number that is not negative."""
     if text.isascii() and text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r:.40} is no count: give 0 or more.")
 
 
 def _jobs(text: str) -> int:
+    """Return a number of jobs, from 1 to 99."""
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 99:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of jobs: give one from 1 to 99.")
@@ -273,6 +279,7 @@ def _named(
 
 
 def decide_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Set the format by the files' names unless it is given. An option that it does not have ends the command."""
     from .files.opening import format_of
 
     if options.format is None:

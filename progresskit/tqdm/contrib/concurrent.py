@@ -14,7 +14,7 @@ from ..std import TqdmWarning
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["interpreter_map", "process_map", "thread_map"]
+__all__ = ["ensure_lock", "interpreter_map", "process_map", "thread_map"]
 
 MANY = 1000
 """Items from which on a chunk of one each costs more than the work may be worth."""
@@ -26,7 +26,7 @@ MAP_OPTIONS = ("buffersize", "chunksize", "timeout")
 
 
 @contextmanager
-def _worker_lock(tqdm_class: Any, lock_name: str = "") -> Iterator[Any]:
+def ensure_lock(tqdm_class: Any, lock_name: str = "") -> Iterator[Any]:
     """Return a context manager that yields the lock for workers' bars, and restores the class's own lock."""
     before = getattr(tqdm_class, "_lock", None)
     lock = before or tqdm_class.get_lock()
@@ -56,7 +56,7 @@ def _executor_map(
     map_options = {name: bar_options.pop(name) for name in MAP_OPTIONS if name in bar_options}
     lock_name = bar_options.pop("lock_name", "")
     with (
-        _worker_lock(tqdm_class, lock_name) as lock,
+        ensure_lock(tqdm_class, lock_name) as lock,
         pool_class(initializer=tqdm_class.set_lock, initargs=(lock,), **pool_options) as pool,
     ):
         return list(tqdm_class(pool.map(function, *iterables, **map_options), **bar_options))

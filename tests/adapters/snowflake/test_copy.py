@@ -480,4 +480,6 @@ def test_entered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "wait", lambda seconds: False)
     with pytest.raises(TimeoutError), entered_meanwhile(Stage()) as wait:
         wait()
+    with pytest.raises(TimeoutError), entered_meanwhile(Stage()):
+        pass
     assert len(left) == 3

@@ -17,10 +17,10 @@ Bar = TypeVar("Bar")
 COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
 ROW = "{mark} {description}  {bar} {percent}  {amount}  {rate:short!}  {status}   {fields}"
 """What the bars of a load show: fields and bar give way before the rate."""
-BRIEF = 0.2
-"""Seconds from which on a frame has shown a phase: twice the usual time between two."""
+BRIEF_SECONDS = 0.2
+"""Seconds after which a frame has shown a phase: twice the usual time between two frames."""
 FRAME_SECONDS = 0.1
-"""The most seconds that the end of a shorter phase waits for a frame; a few milliseconds as a rule."""
+"""The most seconds that the end of a shorter phase waits for a frame. It usually waits for a few milliseconds."""
 OF_FILES = ("QC rows", "Compression", "Upload")
 """The phases whose bars name the file that is at work."""
 MODES = {
@@ -60,11 +60,11 @@ class SnowflakeProgress(ProgressTracker):
 
     @contextlib.contextmanager
     def shown(self, bar: AbstractContextManager[Bar]) -> Iterator[Bar]:
-        """Enter `bar` during a phase, the block. Each is seen at least once: the end of a brief one waits for a frame."""
+        """Enter `bar` for the block, a phase. The end of one shorter than `BRIEF_SECONDS` waits for a frame that shows it."""
         began = self.clock()
         with bar as entered:
             yield entered
-            if self.clock() - began < BRIEF:
+            if self.clock() - began < BRIEF_SECONDS:
                 self.refresh(FRAME_SECONDS)
 
     def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:

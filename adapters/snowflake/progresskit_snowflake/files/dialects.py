@@ -28,8 +28,8 @@ _MARKS = (
 )  # fmt: skip
 
 _BYTES = {name: mark for mark, name in _MARKS}
-_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
-"""Python's encodings of names and literals, which no file is written in."""
+_NOT_OF_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
+"""Python's encodings for host names and string literals. No file is written in them."""
 _SEPARATOR = re.compile(rb'"?sep=([^\r\n"A-Za-z0-9])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 """The line that Excel writes and reads before the header."""
 _BESIDE = {
@@ -98,7 +98,7 @@ class Dialect:
         if self.encoding:
             try:
                 found = codecs.lookup(self.encoding)
-                if not found._is_text_encoding or found.name in _NO_FILES:
+                if not found._is_text_encoding or found.name in _NOT_OF_FILES:
                     raise LookupError
             except LookupError:
                 raise DialectError(
@@ -228,14 +228,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     if separator and dialect.delimiter.encode() in (b"", separator[1]):
         delimiter = separator[1].decode("utf-8", "replace")
         note = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
-        told = replace(dialect, delimiter=delimiter, skip_lines=1)
-        lines = _without_lines(sample, told)
+        separated = replace(dialect, delimiter=delimiter, skip_lines=1)
+        lines = _without_lines(sample, separated)
         others = _splitting(lines, dialect)
-        if not dialect.delimiter and others and (next(_widths(lines, told), None) or 0) < 2:
+        if not dialect.delimiter and others and (next(_widths(lines, separated), None) or 0) < 2:
             raise DialectError(
                 f"{note}, but {' or '.join(_NAMES[one] for one in others)} seems to: give --delimiter and --skip-lines 1."
             )
-        return told, note
+        return separated, note
     if dialect.delimiter:
         _refuse_apostrophes(_without_lines(sample, dialect), dialect)
         return dialect, ""
@@ -401,10 +401,9 @@ def _refuse_aligned(lines: bytes, dialect: Dialect) -> None:
         raise DialectError("it is a table as a client shows it, with lines drawn around: export it as CSV.")
     widths = {len(line.split()) for line in found}
     wide = all(_GAP.search(line.strip()) for line in found)
-    fields = (
-        b' "' in lines and dialect.quote == '"' and _splits_alike(lines, dialect, " ")
-    )  # blanks within quotes split none
-    if fields or (len(widths) == 1 and (min(widths) > 2 or (wide and min(widths) > 1))):
+    # The lines may have different numbers of words, since blanks within quotes split no columns.
+    has_quoted = b' "' in lines and dialect.quote == '"' and _splits_alike(lines, dialect, " ")
+    if has_quoted or (len(widths) == 1 and (min(widths) > 2 or (wide and min(widths) > 1))):
         raise DialectError(
             "its columns seem to be split by blanks, or to be of fixed widths: write them with a delimiter, or give "
             "--delimiter space where a single blank splits them, or --delimiter comma if it has one column."

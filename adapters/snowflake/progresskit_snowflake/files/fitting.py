@@ -122,10 +122,8 @@ def _may_be_longer(file: Any, name: str, most: int) -> bool:
     leaves = [at for at in range(len(file.schema)) if file.schema.column(at).path == name]
     groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
     large = [group for group in groups if group.total_byte_size > most]
-    if large:
-        next(
-            file.iter_batches(batch_size=1, row_groups=[0], columns=[name]), None
-        )  # `column` ends the process if it is encrypted
+    if large:  # if a column is encrypted, `column` would end the process, and reading raises
+        next(file.iter_batches(batch_size=1, row_groups=[0], columns=[name]), None)
     return any(group.column(at).total_uncompressed_size > most for group in large for at in leaves)
 
 

@@ -77,7 +77,7 @@ def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterat
     The end of the block waits until `manager` is entered; after Ctrl-C for up to `POLL_SECONDS` seconds.
 
     Yields:
-        A function that waits until `manager` is entered, and raises what entering it has raised.
+        A function that waits until `manager` is entered. It, or else the end of the block, raises what entering has raised.
     """
     with contextlib.ExitStack() as entered:
         errors: list[BaseException] = []
@@ -101,7 +101,7 @@ def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterat
         except BaseException as error:
             thread.join(POLL_SECONDS if isinstance(error, KeyboardInterrupt) else None)
             raise
-        thread.join()
+        wait()
 
 
 class Channel:
