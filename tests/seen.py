@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from progresskit._tracking.joining import current_tracker
@@ -11,11 +12,16 @@ BOUND = 60.0
 """Seconds that a busy machine may take."""
 
 
+def until_true(true: Callable[[], object]) -> None:
+    """Wait until `true()` is, or for as long as a busy machine may take: the assertions that follow say what is not."""
+    end = time.monotonic() + BOUND
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def until_exists(gate: Path) -> None:
     """Wait until the file exists, or for as long as a busy machine may take, because the process that makes it may have failed."""
-    end = time.monotonic() + BOUND
-    while not gate.exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    until_true(gate.exists)
 
 
 def until_seen() -> None:

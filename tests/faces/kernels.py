@@ -156,7 +156,7 @@ def notebook() -> Iterator[Notebook]:
             notebook.log = log
             notebook.run(
                 "import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track\n"
-                "def drawn(): pk.current_tracker().refresh()"
+                "def drawn(): pk.current_tracker().refresh(60)"
             )
             yield notebook
         finally:

@@ -100,10 +100,10 @@ def test_ends(nb: Notebook) -> None:
 def test_other_cells(nb: Notebook) -> None:
     """A thread's rows stay in the cell that has started it while other cells run; a row that was saved while it ran says when."""
     a = nb.run(
-        "go = threading.Event()\ndef background():\n"
-        "  for n in range(3):\n    for x in track(range(3), f'back {n}'): drawn(); go.wait(60)\n"
+        "begun, go = threading.Event(), threading.Event()\ndef background():\n"
+        "  for n in range(3):\n    for x in track(range(3), f'back {n}'): drawn(); begun.set(); go.wait(60)\n"
         "thread = threading.Thread(target=background); thread.start()\n"
-        "time.sleep(0.3)"
+        "begun.wait(60)"
     )
     assert "(as of " in a.rows[-1] and a.rows[0].startswith("back 0")
     b = nb.run("for x in track(range(3), 'Between'): pass")
@@ -120,7 +120,7 @@ def test_workers() -> None:
     pool = "multiprocessing.get_context('fork').Pool(2) as pool:\n"
     with notebook() as nb:
         cell = nb.run(
-            "import multiprocessing\ndef work(name):\n  for x in track(range(4), name): time.sleep(0.1)\n"
+            "import multiprocessing\ndef work(name):\n  for x in track(range(4), name): drawn(); time.sleep(0.1)\n"
             f"with {pool}  pool.map(work, ['left', 'right'])"
         )
         assert sorted(row.split()[1] for row in cell.rows) == ["left", "right"], cell.outputs
@@ -227,7 +227,7 @@ def test_given(nb: Notebook) -> None:
     cell = nb.run(
         "import io\nstream = io.StringIO()\nwith ProgressTracker(stream=stream) as t: t.add_task('File', total=1).finish()\n"
         "with ProgressTracker('none') as t: t.add_task('Nothing', total=1).finish()\n"
-        "with ProgressTracker('plain') as t:\n  task = t.add_task('Lines', total=1)\n  time.sleep(0.3)\n  task.finish()"
+        "with ProgressTracker('plain') as t:\n  task = t.add_task('Lines', total=1)\n  t.refresh(60)\n  task.finish()"
     )
     assert not cell.pictures and "Lines: started" in cell.text and "File" not in cell.text
 

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def said() -> dict[str, str]:
     """The report of each program."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[1])
     command = [sys.executable, "-W", "ignore", str(Path(programs.__file__)), *programs.PROGRAMS]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

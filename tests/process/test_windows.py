@@ -67,11 +67,11 @@ from console_like import ConsoleLike
 shows = lambda descriptor, text: windows_like.real_write(descriptor, text.encode())
 console = ConsoleLike(obeys=OBEYS, shows=shows)
 windows_like.pretend(console)
-import time
 from progresskit import track
+from seen import until_seen
 for row in track(range(3), "Größe", keep=True):
     print("row 東京", row)
-    time.sleep(0.15)
+    until_seen()
 from progresskit._display import process_hooks
 process_hooks._end()
 print("mode", console.mode, "set", len(console.modes))
