@@ -219,7 +219,7 @@ def test_taskbar_in_tmux(tmp_path: Path, passes: str) -> None:
     """A real tmux hands it on to its own terminal where `allow-passthrough` is on, and swallows it elsewhere."""
     job = (
         "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker, tracker.add_task('alpha', total=4) as task:\n"
-        "    task.advance(); tracker.refresh(); print('words')\n"
+        "    task.advance(); tracker.refresh(60); print('words')\n"
         "input('over')\n"  # tmux draws no more once its program has ended
     )
     (tmp_path / "conf").write_text(f"set -g status off\nset -g allow-passthrough {passes}\n")
@@ -347,7 +347,7 @@ def test_service(tmp_path: Path, start: str) -> None:
     job = (
         "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker:\n"
         "    with tracker.add_task('a\\nMAINPID=1\\ud800', total=4, unit='file') as task:\n"
-        "        tracker.refresh(); task.advance(4)\n"
+        "        tracker.refresh(60); task.advance(4)\n"
     )
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
