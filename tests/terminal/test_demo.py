@@ -14,14 +14,20 @@ import pyte
 import pytest
 from pty_reading import read_pty
 
-DEMO = [
-    sys.executable,
-    "-c",
-    "from progresskit._cli.main import main; raise SystemExit(main())",
-    "demo",
-    "--seconds",
-    "1.2",
-]
+CODE = """
+import os, time
+from types import SimpleNamespace
+from progresskit._cli import demo
+from progresskit._cli.main import main
+from seen import until_seen
+def sleep(seconds):
+    if os.environ["PROGRESSKIT_RENDERER"] != "none":  # which has no frames
+        until_seen()  # a busy machine may begin and end a short task between two frames
+    time.sleep(seconds)
+demo.time = SimpleNamespace(sleep=sleep)
+raise SystemExit(main())
+"""
+DEMO = [sys.executable, "-c", CODE, "demo", "--seconds", "1.2"]
 NAMES = ("Files", "airports.csv", "flights.csv", "planes.csv", "weather.csv", "QC rows")
 END = b"\x1b[?2026l"  # what each frame ends with
 SLOWLY = {name: pytest.param(name, marks=pytest.mark.slow) for name in ("json", "none", "tqdm", "rich", "alive")}
@@ -31,7 +37,7 @@ def environment(renderer: str) -> dict[str, str]:
     if renderer in ("tqdm", "rich", "alive"):
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
     environ = {**os.environ, "PROGRESSKIT_RENDERER": renderer, "TERM": "xterm", "COLUMNS": "120", "LINES": "24"}
-    environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    environ["PYTHONPATH"] = os.pathsep.join(map(str, (Path(__file__).parents[2], Path(__file__).parents[1])))
     environ.pop("CI", None)
     return environ
 
