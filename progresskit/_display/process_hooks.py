@@ -12,7 +12,9 @@ import sys
 import threading
 from _thread import RLock
 
+from .._system.lazy import is_imported_elsewhere
 from .._system.platform import HAS_FORK
+from .._system.threads import Bell
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
 from .._tracking.multiprocessing_hook import is_child_of, loaded
@@ -100,6 +102,8 @@ def at_end(call: Callable[[], None]) -> None:
 
 CLEARING_SECONDS = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
+IMPORTING_SECONDS, IMPORT_POLL_SECONDS = 10.0, 0.001
+"""Seconds for which a fork waits at the most for an import in another thread, and between two looks at it."""
 PROCESS, IS_FORKING, WAS_PREPARED = 0, 1, 2
 _state = [os.getpid(), False, True]
 """This process, by its number; whether the hooks before a fork have been called, and none after it; and, in a forked child, whether
@@ -160,6 +164,16 @@ def _before_fork() -> None:
     counting.LOCK.acquire()
     if held:
         _held.append(drawing)
+    _wait_for_imports()
+
+
+def _wait_for_imports() -> None:
+    """Wait until no other thread imports a module of ours, as the drawing thread does for its first frame, which may take longer
+    than a fork waits for a frame: a child that is forked meanwhile waits for the module for ever."""
+    for _ in range(round(IMPORTING_SECONDS / IMPORT_POLL_SECONDS)):
+        if not is_imported_elsewhere():
+            return
+        Bell().wait(IMPORT_POLL_SECONDS)
 
 
 def _after_in_parent() -> None:

@@ -9,6 +9,7 @@ used.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +56,22 @@ RECORDED = "progresskit.processes._folder:Recorded"
 
 def _is_being_imported(module: Any) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def is_imported_elsewhere() -> bool:
+    """Return whether another thread imports a module of this package or of an adapter at this moment.
+
+    A child that is forked meanwhile would wait for ever for the lock of the module, which only that thread lets go of. Only the
+    interpreter's own table has these locks; it is nearly always empty. False where an interpreter has no such table.
+    """
+    locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", None) or {}
+    mine = get_ident()
+    for name, reference in list(locks.items()):
+        if name.startswith("progresskit"):
+            owner = getattr(reference(), "owner", None)
+            if owner is not None and owner != mine:
+                return True
+    return False
 
 
 def whole(module: Any) -> Any:

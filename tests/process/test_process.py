@@ -49,6 +49,33 @@ print(task.completed)
     assert "from the child" not in done.stderr
 
 
+def test_fork_during_an_import_does_not_hang() -> None:
+    """A child that is forked while the drawing thread imports a renderer, for longer than a fork waits for a frame, can import it."""
+    code = """
+import os, signal, sys, threading
+from progresskit import ProgressTracker
+parent, begun, forking = os.getpid(), threading.Event(), threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "progresskit.renderers.plain" and os.getpid() == parent:
+            begun.set()
+            forking.wait(60)
+            threading.Event().wait(0.5)
+sys.meta_path.insert(0, Slow())
+with ProgressTracker("plain") as tracker, tracker.add_task("alpha"):
+    assert begun.wait(60)
+    os.register_at_fork(before=forking.set)
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        import progresskit.renderers.plain
+        os._exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = run(code, PYTHONWARNINGS="ignore")
+    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
+
+
 @pytest.mark.parametrize("stream", ["None", "open('/dev/full', 'w')"])
 def test_failing_stream_changes_nothing(stream: str) -> None:
     """A stream that fails changes nothing for the job."""
