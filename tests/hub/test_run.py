@@ -520,6 +520,18 @@ def test_stopped_keeper_has_done_nothing(number: int) -> None:
         os.close(fd)
 
 
+PATIENT = """
+from progresskit._display.process_hooks import TICKER
+from progresskit.processes import _client
+_client.SHOWN_SECONDS = TICKER.scheduler.gate.time.most = TICKER.scheduler.gate.time.left = 60.0  # on a busy machine
+"""
+PATIENT_RUN = [
+    sys.executable,
+    "-c",
+    "from progresskit.processes import hub; hub.SHOWN_SECONDS = 60.0\n"
+    "from progresskit._cli.main import main; raise SystemExit(main())",
+    "run",
+]
 SPEAKING = """
 from progresskit import track
 for k in range(7):
@@ -531,25 +543,18 @@ for k in range(7):
 
 def test_printed_in_and_after_loops(terminal: type[Terminal]) -> None:
     """Output in a loop is above the loop's last line, and output after the loop is below that line."""
-    shown = terminal(*RUN, "--", sys.executable, "-c", SPEAKING)
+    shown = terminal(*RUN, "--", sys.executable, "-c", PATIENT + SPEAKING)
     assert shown.wait() == 0
     said = [f"{found[1]} {found[2]}" for row in shown.rows if (found := re.search(r"(in|loop|after) (\d)", row))]
     assert said == [f"{place} {k}" for k in range(7) for place in ("in", "loop", "after")], shown.rows
     assert not any("progresskit;" in row for row in shown.rows)
 
 
-PATIENT = """
-from progresskit._display.process_hooks import TICKER
-from progresskit.processes import _client
-_client.SHOWN_SECONDS = TICKER.scheduler.gate.time.most = TICKER.scheduler.gate.time.left = 60.0  # on a busy machine
-"""
-
-
 @pytest.mark.parametrize("where", ["a pipe", "a file"])
 def test_printed_after_loops_in_a_log(where: str, tmp_path: Path) -> None:
     """The same where the command's words and the last lines of its loops go to one log, past each other."""
     log = tmp_path / "log"
-    command = [*RUN, "--", sys.executable, "-u", "-c", PATIENT + SPEAKING]
+    command = [*PATIENT_RUN, "--", sys.executable, "-u", "-c", PATIENT + SPEAKING]
     if where == "a file":
         with log.open("wb") as file:
             subprocess.run(command, stdout=file, stderr=file, check=True)
@@ -574,7 +579,7 @@ for k in range(7):
 
 def test_lines_and_words_in_a_log() -> None:
     """A line of `progresskit.print` is above what the job prints after it, where both go to one log, past each other."""
-    command = [*RUN, "--", sys.executable, "-u", "-c", PATIENT + SPEAKING_BOTH_WAYS]
+    command = [*PATIENT_RUN, "--", sys.executable, "-u", "-c", PATIENT + SPEAKING_BOTH_WAYS]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, encoding="utf-8")
     assert run.stdout.splitlines() == [f"{what} {k}" for k in range(7) for what in ("line", "word")]
 
