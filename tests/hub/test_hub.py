@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -90,9 +91,9 @@ def set_up(*, tcp: bool) -> Iterator[Bench]:
     with bench.hub:
         yield bench
     bench.feed.stop()
-    for process in bench.processes:  # a test that failed must not leave one that works on
-        if process.poll() is None:
-            process.kill()
+    for process in bench.processes:  # a test that failed must not leave one that works on, or a child that holds its pipes
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -586,6 +587,7 @@ def start(bench: Bench, code: str, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     bench.processes.append(process)
     return process
