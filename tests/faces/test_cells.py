@@ -161,7 +161,8 @@ def test_budget(nb: Notebook) -> None:
     """Four pictures a second at the most, 12 kB each with 50 rows, no row that is not there; nothing when nothing changes."""
     began = time.monotonic()
     cell = nb.run(
-        "with ProgressTracker() as many:\n  tasks = [many.add_task(f'task {n}', total=100) for n in range(50)]\n"
+        "with ProgressTracker() as many:\n"
+        "  tasks = [many.add_task(f'task {n}', total=100) for n in range(50)]; many.refresh(60)\n"
         "  for x in range(100):\n    for task in tasks: task.advance()\n    time.sleep(0.01)"
     )
     seconds = time.monotonic() - began

@@ -91,7 +91,9 @@ def set_up(*, tcp: bool) -> Iterator[Bench]:
     with bench.hub:
         yield bench
     bench.feed.stop()
-    for process in bench.processes:  # a test that failed must not leave one that works on, or a child that holds its pipes
+    for (
+        process
+    ) in bench.processes:  # a test that failed must not leave one that works on, or a child that holds its pipes
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
