@@ -108,7 +108,7 @@ def test_download(files: tuple[str, threading.Event], tmp_path: Path) -> None:
 
 def test_training() -> None:
     """Epochs with a bar of batches below, in the program's own format: words above, and only the epochs' line stays."""
-    screens = screens_of(str(EXAMPLES / "training.py"), "--epochs", "2", "--seconds", "0.03")
+    screens = screens_of(str(EXAMPLES / "training.py"), "--epochs", "2", "--seconds", "0.06")
     check_clean(screens, "Epochs", "epoch 1", "epoch 2")
     assert any(any("| batch" in row and "loss=" in row for row in rows) for rows in screens)
     final = screens[-1]

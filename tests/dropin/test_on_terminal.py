@@ -135,6 +135,8 @@ def test_two_streams(tmp_path: Path) -> None:
 LOOKS = """
 import sys
 import progresskit.tqdm as ours
+from progresskit._display.process_hooks import TICKER
+TICKER.scheduler.gate.time.most = TICKER.scheduler.gate.time.left = 60.0  # on a busy machine
 ours.install()
 from tqdm import tqdm
 list(tqdm(range(10), desc="scaled", unit_scale=64))
