@@ -91,9 +91,8 @@ def set_up(*, tcp: bool) -> Iterator[Bench]:
     with bench.hub:
         yield bench
     bench.feed.stop()
-    for (
-        process
-    ) in bench.processes:  # a test that failed must not leave one that works on, or a child that holds its pipes
+    # A test that failed must not leave a program that works on, or a child of it that holds its pipes.
+    for process in bench.processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
