@@ -77,6 +77,7 @@ class FrameScheduler:
         self.lock = native("_thread", "RLock")()  # a signal handler may take it again
         self.drawing = native("_thread", "RLock")()
         self.gate.waiting.clear()
+        self.gate.threads.clear()
         self.arriving: list[TrackerCore] = []
         self.leaving: list[tuple[TrackerCore, Bell]] = []
         self._closing_now: tuple[TrackerCore, Bell] | None = None  # whose last frame is being drawn

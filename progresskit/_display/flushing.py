@@ -5,6 +5,7 @@ Knows how long a job may be held up. Does not know what a frame shows, nor why a
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ class FlushGate:
 
     Attributes:
         waiting: The bells of waiting threads, to ring after the next frame.
+        threads: These threads.
         time: Seconds that jobs may still wait for the ends of tasks.
         line_time: Seconds that jobs may still wait for lines that they have printed.
         lines_due: When the next line may be waited for, on the ticker's clock.
@@ -80,6 +82,7 @@ class FlushGate:
 
     def __init__(self) -> None:
         self.waiting: deque[Bell] = deque()
+        self.threads: set[int] = set()
         self.time = Credit(FLUSH_TIME_SHARE, FLUSH_CREDIT_SECONDS)
         self.line_time = Credit(FLUSH_TIME_SHARE, FLUSH_CREDIT_SECONDS)
         self.lines_due = 0.0
@@ -93,10 +96,16 @@ class FlushGate:
             wake: Wakes the drawing thread, and returns whether there is one. It is called after this thread was added
                 to `waiting`: a drawing thread that ends at this instant releases all threads in `waiting`.
         """
-        drawn = Bell()
-        self.waiting.append(drawn)
-        if wake():
-            drawn.wait(seconds)
+        drawn, thread = Bell(), get_ident()
+        is_outermost = thread not in self.threads
+        self.threads.add(thread)
+        try:
+            self.waiting.append(drawn)
+            if wake():
+                drawn.wait(seconds)
+        finally:
+            if is_outermost:
+                self.threads.discard(thread)
 
     def spend_line(self, now: float, seconds: float) -> None:
         """Note that the job waited `seconds` for a line that it printed at `now`."""
@@ -104,6 +113,12 @@ class FlushGate:
         self._lines.spend(1.0)
         self.line_time.spend_some(seconds)
         self.lines_due = now if left >= 1.0 else now + (1.0 - left) / LINE_FLUSHES_PER_SECOND
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether a signal handler runs within a wait of this thread. One that waited as well would be interrupted by the next
+        signal, and so on until the stack is full."""
+        return get_ident() in self.threads
 
     def drain(self) -> list[Bell]:
         """Return the bells of all waiting threads, and forget them."""

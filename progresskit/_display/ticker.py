@@ -142,7 +142,7 @@ class ThreadTicker:
         if began < gate.lines_due or self.thread.is_current:
             return
         most = gate.line_time.at(began)
-        if most <= 0.0:
+        if most <= 0.0 or gate.is_interrupted:
             return
         gate.wait(most, self.thread.ring)
         gate.spend_line(began, time.monotonic() - began)

@@ -160,7 +160,10 @@ class LineQueue:
         Called by a capture, which has no other way to keep the line.
         """
         core = self._core
-        self.append(line)
+        if self.before_line is not None or core.tree.has_ends:
+            self._begin_line()
+        self.items.append(line)  # not by `append`: a job may print 100,000 lines a second
+        self.characters += len(line) + LINE
         if self.characters > MOST_CAPTURED:
             core.ticker.wait_for_lines(core)
         self.announce()

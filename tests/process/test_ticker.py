@@ -304,6 +304,24 @@ def test_forked_ticker_is_silent_without_a_hub(
         ticker.close()
 
 
+def test_a_line_within_a_wait_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that a signal handler prints while the job waits for a frame is not waited for: the next signal would interrupt that
+    wait as well, and so on until the stack is full."""
+    ticker = ThreadTicker()
+    rung: list[bool] = []
+
+    def interrupted() -> bool:
+        rung.append(ticker.scheduler.gate.is_interrupted)
+        ticker.flush_lines()  # as the handler's line does
+        return False
+
+    monkeypatch.setattr(ticker.thread, "is_running", True)
+    monkeypatch.setattr(ticker.thread, "ring", interrupted)
+    ticker.flush_lines()
+    assert rung == [True]
+    assert not ticker.scheduler.gate.is_interrupted
+
+
 def test_hold_uses_the_current_drawing_lock() -> None:
     """A thread that waits to draw waits for the lock that is in use now."""
     ticker = ThreadTicker()

@@ -1,10 +1,11 @@
-"""The cost of one frame: the calls from the ticker's wake-up to its next sleep, on a real pty."""
+"""The cost of one frame, the calls from the ticker's wake-up to its next sleep, and of one captured print, on a real pty."""
 
 from __future__ import annotations
 
 import os
 import pty
 import select
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,9 @@ MOST_MODULES = 12
 """The most modules of progresskit in which they are."""
 MOST_CALLS_OF_CLIENT = 65
 """The most Python calls of a frame of a hub's client, which draws nothing."""
+
+MOST_CALLS_OF_PRINT = 28
+"""The most Python calls of a captured `print` of two arguments, which the job does not wait for."""
 
 
 def walk(tracker: ProgressTracker, last: str, read: Callable[[], object]) -> list[tuple[str, str]]:
@@ -91,3 +95,32 @@ def test_a_clients_frame_takes_few_calls(monkeypatch: pytest.MonkeyPatch) -> Non
         calls = walk(tracker, "HubRenderer.render", lambda: None)
     assert len(calls) <= MOST_CALLS_OF_CLIENT, calls
     assert not any(name.startswith(("StreamTerminal.size", "Handle.ask_size")) for _, name in calls), calls
+
+
+def test_a_captured_print_takes_few_calls() -> None:
+    """A captured `print` of two arguments takes at most 28 Python calls in the job's thread."""
+    ours, theirs = pty.openpty()
+    costs: list[list[str]] = []
+    calls: list[str] = []
+
+    def note(frame: Any, event: str, _: object) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_qualname)
+
+    with open(theirs, "w") as stream, ProgressTracker("ansi", stream=stream, ticker=ThreadTicker()) as tracker:
+        tracker.add_task("orders.csv", 500_000)
+        before = sys.getprofile()
+        for number in range(100):  # the job waits for the first ones
+            calls.clear()
+            sys.setprofile(note)
+            try:
+                print("number", number, file=stream)
+            finally:
+                sys.setprofile(before)
+            costs.append(calls[:])
+            if select.select([ours], [], [], 0)[0]:
+                os.read(ours, 65536)
+    os.close(ours)
+    assert all("LineQueue.print_captured" in each for each in costs), costs
+    least = min(costs, key=len)
+    assert len(least) <= MOST_CALLS_OF_PRINT, least
