@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -28,6 +29,7 @@ class Screen:
 
     def __init__(self, *command: str, columns: int = 100, lines: int = 24, **environ: str) -> None:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        env["PYTHONFAULTHANDLER"] = "1"  # for the stacks of a command that hangs
         env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', '')}"
         for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_HUB", "PROGRESSKIT_RENDERER", "PROGRESSKIT_POSITION"):
             env.pop(name, None)
@@ -57,11 +59,27 @@ class Screen:
 
     def _read(self, end: float) -> bool:
         if not select([self.fd], [], [], max(end - time.monotonic(), 0.0))[0]:
-            raise AssertionError(f"the command hangs; its screen: {self.rows}")
+            raise AssertionError(f"the command hangs; its screen: {self.rows}\n{self._stacks()}")
         data = read_pty(self.fd)
         self.sent += data
         self._pending += data
         return bool(data)
+
+    def _stacks(self) -> str:
+        """Abort all processes, the last ones first, and return their command lines and what Python says of their threads."""
+        told = []
+        for pid in reversed([self.pid, *children(self.pid)]):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:200]
+                told.append(f"{pid}, {Path(f'/proc/{pid}/wchan').read_text()}: {words}")
+                os.kill(pid, signal.SIGABRT)
+            end = time.monotonic() + 1.0  # others may go on drawing
+            while select([self.fd], [], [], max(end - time.monotonic(), 0.0))[0] and time.monotonic() < end:
+                data = read_pty(self.fd)
+                if not data:
+                    break
+                told.append(data.decode("utf-8", "replace").replace("\r", ""))
+        return "\n".join(told)
 
     def until(self, *words: str) -> list[str]:
         """Return the rows of the first moment at which each of `words` is in one of them."""

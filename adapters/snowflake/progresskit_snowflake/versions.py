@@ -1,14 +1,16 @@
-"""Arguments for the different versions of the connector, which this module must not import, because that is slow."""
+"""What differs between versions of the connector, which this module must not import, because that is slow."""
 
 from __future__ import annotations
 
 import functools
+import threading
 from pathlib import Path
 from typing import Any
 
 ATTEMPTS = 12
 """The number of 5.x's attempts of an upload. With its default of 6, it gives up on a server that is unreachable for ten
 seconds."""
+_FETCHING = threading.Lock()
 
 
 @functools.cache
@@ -41,3 +43,19 @@ def trusting(version: tuple[int, ...], certificate: Path) -> dict[str, Any]:
     if version < (5,):
         return {"disable_ocsp_checks": True}  # no check of revocation; the environment alone names trusted certificates
     return {"custom_root_store_path": str(certificate)}
+
+
+def rows_of(cursor: Any) -> list[Any]:
+    """Return all rows of the cursor's statement. Only one thread at a time reads rows.
+
+    The compiled reader of 4.x makes its logger when it is first used, in a `std::call_once` that runs Python. A second thread that
+    comes to it meanwhile waits with the GIL, which the first one needs: both wait for ever.
+
+    Args:
+        cursor: A cursor of the connector that no other code uses meanwhile.
+
+    Raises:
+        snowflake.connector.errors.Error: the connector has raised it.
+    """
+    with _FETCHING:
+        return list(cursor.fetchall())

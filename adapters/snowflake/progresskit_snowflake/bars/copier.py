@@ -32,6 +32,7 @@ from ..copying import (
     statement,
 )
 from ..sql.columns import literal, stage_name, table_name
+from ..versions import rows_of
 from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
@@ -86,7 +87,7 @@ def execute_watched(
         cursor.query_result(query)  # at once: the other call asks for the state twice more
     else:
         cursor.get_results_from_sfqid(query)  # raises the statement's error
-    rows = list(cursor.fetchall())  # first: the description is that of the statement before until then
+    rows = rows_of(cursor)  # first: the description is that of the statement before until then
     return [column[0] for column in cursor.description or ()], rows
 
 
@@ -228,7 +229,7 @@ def copy_into(
         raise ValueError("purge removes files for good: with transaction=False, remove them after your own COMMIT.")
     stage = stage_name(stage)
     known = files if isinstance(files, Mapping) else {}
-    listed = [(relative(row[0], stage), int(row[1])) for row in cursor.execute(f"LIST @{stage}").fetchall()]
+    listed = [(relative(row[0], stage), int(row[1])) for row in rows_of(cursor.execute(f"LIST @{stage}"))]
     names = [name for name, _ in listed if name] if files is None else list(files)
     sizes = dict(listed)
     missing = [name for name in names if name not in sizes]

@@ -20,6 +20,7 @@ import threading
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ..versions import rows_of
 from .byte_count import SocketSample
 from .sources import sample_socket, tells_acknowledged
 
@@ -161,7 +162,7 @@ class CountingProxy:
         Raises:
             snowflake.connector.errors.Error: the server does not tell.
         """
-        rows = cursor.execute("SELECT SYSTEM$ALLOWLIST()").fetchall()
+        rows = rows_of(cursor.execute("SELECT SYSTEM$ALLOWLIST()"))
         found = [(one["host"], int(one["port"])) for one in json.loads(rows[0][0]) if one["type"] == "STAGE"]
         for host, port in found:
             self.admit(host, port)

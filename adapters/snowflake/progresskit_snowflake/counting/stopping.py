@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..versions import rows_of
 from .request_bodies import StoppableBodies
 
 POLL_SECONDS = 0.1
@@ -121,7 +122,7 @@ def execute(cursor: Any, statement: str, check_stop: Callable[[], None] = lambda
 
     def run() -> None:
         try:
-            rows.extend(cursor.execute(statement).fetchall())
+            rows.extend(rows_of(cursor.execute(statement)))
         except BaseException as error:  # raised by the caller's thread, whatever it is
             errors.append(error)
         finally:

@@ -22,7 +22,7 @@ from ..counting.sources import Source, best_source
 from ..counting.stopping import execute
 from ..errors import LoadError
 from ..sql.columns import Column, beside, create_table, literal, table_name
-from ..versions import connector_version, patient
+from ..versions import connector_version, patient, rows_of
 from .summary import kept
 
 NO_SUCH_OBJECT = 2003
@@ -118,7 +118,7 @@ class Session:
         Raises:
             LoadError: the server refused, or another statement took too long.
         """
-        return self.attempt(lambda cursor: list(cursor.execute(statement).fetchall()), doing, patience)
+        return self.attempt(lambda cursor: rows_of(cursor.execute(statement)), doing, patience)
 
     def attempt(
         self,
