@@ -98,13 +98,16 @@ def at_end(call: Callable[[], None]) -> None:
     _see_to_the_end()
 
 
+FORKING_SECONDS = 30.0
+"""The most seconds that a fork waits for those of other threads. It goes on without preparation then: a signal's handler that forks may
+have interrupted the holder of a lock that the other thread's fork waits for."""
 CLEARING_SECONDS = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
 _process = os.getpid()
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
-_held: list[Any] = []  # the drawing lock, if we have it
+_held: list[Any] = []  # the locks that are held for a fork
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
 DESCRIPTORS: set[int] = set()
@@ -115,7 +118,7 @@ that `before_fork` was given."""
 _forking = RLock()  # held from before a fork until after it, since what the hooks prepare is for that fork alone
 _is_forking = False  # whether the hooks before a fork have been called, and none after it
 was_prepared = True
-"""In a forked child, whether the hooks before the fork were called. C code may call those of a child alone (uWSGI)."""
+"""In a forked child, whether the hooks before the fork were called and completed. C code may call those of a child alone (uWSGI)."""
 _in_order: list[Callable[[], None]] = []
 _at_end: list[Callable[[], None]] = []
 
@@ -139,7 +142,8 @@ def _before_fork() -> None:
     global at_once, _is_forking
     if forked_child.is_put_off():
         forked_child.settle()
-    _forking.acquire()
+    if not _forking.acquire(timeout=FORKING_SECONDS):
+        return
     at_once, _is_forking = None, True
     for call in _before:
         call()
@@ -149,26 +153,29 @@ def _before_fork() -> None:
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
     drawing = TICKER.scheduler.drawing
-    held = drawing.acquire(timeout=0.1)
-    TICKER.scheduler.lock.acquire()
-    TREE_LOCK.acquire()
-    counting.LOCK.acquire()
-    if held:
+    if drawing.acquire(timeout=0.1):
         _held.append(drawing)
+    for lock in (TICKER.scheduler.lock, TREE_LOCK, counting.LOCK):
+        _held.append(lock)  # first: Ctrl-C may come between the two
+        lock.acquire()
 
 
 def _after_in_parent() -> None:
     global _is_forking
-    _is_forking = False
-    if _held:
-        _held.pop().release()
-    counting.LOCK.release()
-    TREE_LOCK.release()
-    TICKER.scheduler.lock.release()
-    capture = sys.modules.get("progresskit._display.capture")
-    if capture is not None:
-        capture.forked()
-    _forking.release()
+    if not _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; this fork was not prepared
+        return
+    # An error in `_before_fork` (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
+    try:
+        _is_forking = False
+        while _held:
+            lock = _held.pop()
+            if lock._is_owned():
+                lock.release()
+        capture = sys.modules.get("progresskit._display.capture")
+        if capture is not None:
+            capture.forked()
+    finally:
+        _forking.release()
 
 
 def put_off() -> None:
@@ -180,11 +187,12 @@ def _after_in_child(
     # Looking these up in modules would write to ten more memory pages.
     release_counts: Callable[[], None] = counting.LOCK.release,
     release_tree: Callable[[], None] = TREE_LOCK.release,
+    has_taken_all: Callable[[], bool] = counting.LOCK._is_owned,  # type: ignore[attr-defined]  # the lock that is taken last
     close: Callable[[int], None] = os.close,
 ) -> None:
     global at_once, was_prepared, _is_forking, _process
     _process = os.getpid()
-    was_prepared, _is_forking = _is_forking, False
+    was_prepared, _is_forking = _is_forking and has_taken_all(), False
     if was_prepared:
         release_counts()
         release_tree()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from threading import RLock
 from typing import Any, ClassVar
 
+from .._display import forked_child, process_hooks
+
 
 class TqdmDefaultWriteLock:
     """A process lock and a thread lock, acquired in this order."""
@@ -36,6 +38,7 @@ class TqdmDefaultWriteLock:
 
     def acquire(self, *args: Any, **options: Any) -> bool:
         """Acquire both locks, with the arguments of `Lock.acquire`, and return whether that succeeded."""
+        forked_child.settle()
         taken: list[Any] = []
         for lock in self.locks:
             if not lock.acquire(*args, **options):
@@ -55,3 +58,13 @@ class TqdmDefaultWriteLock:
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def _in_child() -> None:
+    """Release the thread lock in a forked child: it may be held by a thread that the child lacks."""
+    lock = TqdmDefaultWriteLock.th_lock
+    if not lock._is_owned():  # the thread that has forked releases its own
+        lock._at_fork_reinit()
+
+
+process_hooks.in_child(_in_child)
