@@ -149,6 +149,7 @@ def test_tracker_that_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tracker_that_is_entered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes still join a tracker that is entered in another thread while the last one ends."""
+    monkeypatch.setattr(multiprocessing_hook, "_wanted", [])  # what other modules of this process want
     first, second = shown(), shown()
     find = multiprocessing_hook._configs
     first.start()
