@@ -57,8 +57,9 @@ _is_settling = False
 def prepare(call: Callable[[], None], ticker: ThreadTicker) -> None:
     """Prepare children in which `call` waits until they use `ticker` or a tracker: those in which the class of `ticker` becomes
     `InheritedTicker`."""
-    global _put_off, _ticker
+    global _lock, _put_off, _ticker
     if _put_off is None:
+        _lock = RLock()  # in a child that forks in turn, another thread may be about to release the one that is there
         _put_off, _ticker = call, ticker
         setattr(ProgressTracker, CORE, _INHERITED_CORE)
 
@@ -83,6 +84,6 @@ def settle() -> None:
             pass
         finally:
             _put_off = None
-            _ticker.__class__ = ThreadTicker
             delattr(ProgressTracker, CORE)
             _is_settling = False
+            _ticker.__class__ = ThreadTicker  # last: from here on another thread may prepare a fork of its own

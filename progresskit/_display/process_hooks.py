@@ -100,6 +100,9 @@ def at_end(call: Callable[[], None]) -> None:
     _see_to_the_end()
 
 
+FORKING_SECONDS = 30.0
+"""The most seconds that a fork waits for those of other threads. It goes on without preparation then: a signal's handler that forks may
+have interrupted the holder of a lock that the other thread's fork waits for."""
 CLEARING_SECONDS = 0.5
 """Seconds after which an error is printed even if the rows could not be cleared."""
 IMPORTING_SECONDS, IMPORT_POLL_SECONDS = 10.0, 0.001
@@ -111,7 +114,7 @@ those before the fork were called. A list, since a child copies more memory page
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
-_held: list[Any] = []  # the drawing lock, if we have it
+_held: list[Any] = []  # the locks that are held for a fork
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
 DESCRIPTORS: set[int] = set()
@@ -125,7 +128,8 @@ _at_end: list[Callable[[], None]] = []
 
 
 def was_prepared() -> bool:
-    """Return whether the hooks before the fork of this process were called. C code may call those of a child alone (uWSGI)."""
+    """Return whether the hooks before the fork of this process were called, and completed. C code may call those of a child alone
+    (uWSGI)."""
     return bool(_state[WAS_PREPARED])
 
 
@@ -148,7 +152,8 @@ def _before_fork() -> None:
     global at_once
     if forked_child.is_put_off():
         forked_child.settle()
-    _forking.acquire()
+    if not _forking.acquire(timeout=FORKING_SECONDS):
+        return
     at_once, _state[IS_FORKING] = None, True
     for call in _before:
         call()
@@ -158,12 +163,11 @@ def _before_fork() -> None:
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
     drawing = TICKER.scheduler.drawing
-    held = drawing.acquire(timeout=0.1)
-    TICKER.scheduler.lock.acquire()
-    TREE_LOCK.acquire()
-    counting.LOCK.acquire()
-    if held:
+    if drawing.acquire(timeout=0.1):
         _held.append(drawing)
+    for lock in (TICKER.scheduler.lock, TREE_LOCK, counting.LOCK):
+        _held.append(lock)  # first: Ctrl-C may come between the two
+        lock.acquire()
     _wait_for_imports()
 
 
@@ -177,16 +181,20 @@ def _wait_for_imports() -> None:
 
 
 def _after_in_parent() -> None:
-    _state[IS_FORKING] = False
-    if _held:
-        _held.pop().release()
-    counting.LOCK.release()
-    TREE_LOCK.release()
-    TICKER.scheduler.lock.release()
-    capture = sys.modules.get("progresskit._display.capture")
-    if capture is not None:
-        capture.forked()
-    _forking.release()
+    if not _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; this fork was not prepared
+        return
+    # An error in `_before_fork` (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
+    try:
+        _state[IS_FORKING] = False
+        while _held:
+            lock = _held.pop()
+            if lock._is_owned():
+                lock.release()
+        capture = sys.modules.get("progresskit._display.capture")
+        if capture is not None:
+            capture.forked()
+    finally:
+        _forking.release()
 
 
 def put_off() -> None:
@@ -198,12 +206,13 @@ def _after_in_child(
     # Looking these up in modules would write to ten more memory pages.
     release_counts: Callable[[], None] = counting.LOCK.release,
     release_tree: Callable[[], None] = TREE_LOCK.release,
+    has_taken_all: Callable[[], bool] = counting.LOCK._is_owned,  # type: ignore[attr-defined]  # the lock that is taken last
     close: Callable[[int], None] = os.close,
     getpid: Callable[[], int] = os.getpid,
     state: list[int] = _state,
 ) -> None:
     global at_once
-    was_prepared = state[IS_FORKING]
+    was_prepared = state[IS_FORKING] and has_taken_all()
     state[:] = getpid(), False, was_prepared
     if was_prepared:
         release_counts()

@@ -221,10 +221,11 @@ def _own_address() -> str | None:
 
 def _hosting() -> _Host:
     global _host
-    with _lock:
-        if _host is None:
-            _host = _Host(current_tracker())
-        return _host
+    if _host is None:
+        with _lock:
+            if _host is None:
+                _host = _Host(current_tracker())
+    return _host
 
 
 def initializer() -> JoinHub:

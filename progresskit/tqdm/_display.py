@@ -23,6 +23,7 @@ from .._tracking.joining import current_tracker
 from .._tracking.loops import Loop
 from .._tracking.tracker import provided_tracker
 from ._bar_classes import Shown, class_of_tasks
+from ._locks import free_in_child
 from .utils import screen_shape, supports_unicode
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ MOST_ROWS = 20
 """The most rows that `position` reserves. tqdm also shows no bar further down if it does not know the screen's height."""
 _drawn: WeakSet[Any] = WeakSet()
 """The bars that are tasks now."""
-_drawn_lock = RLock()
+_drawn_lock = free_in_child(RLock())
 """Guards `_drawn` against a change while another thread iterates over it. Reentrant: a finaliser may run while its thread holds it."""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from threading import RLock
 from typing import Any, ClassVar
 
+from .._display import forked_child, process_hooks
+
 
 class TqdmDefaultWriteLock:
     """A process lock and a thread lock, acquired in this order."""
@@ -36,6 +38,7 @@ class TqdmDefaultWriteLock:
 
     def acquire(self, *args: Any, **options: Any) -> bool:
         """Acquire both locks, with the arguments of `Lock.acquire`, and return whether that succeeded."""
+        forked_child.settle()
         taken: list[Any] = []
         for lock in self.locks:
             if not lock.acquire(*args, **options):
@@ -55,3 +58,19 @@ class TqdmDefaultWriteLock:
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def free_in_child(lock: Any) -> Any:
+    """Return `lock`, which a forked child finds free: a thread that the child lacks may hold it at the fork."""
+    _inherited.append(lock)
+    return lock
+
+
+def _in_child() -> None:
+    for lock in _inherited:
+        if not lock._is_owned():  # the thread that has forked releases its own
+            lock._at_fork_reinit()
+
+
+_inherited = [TqdmDefaultWriteLock.th_lock]
+process_hooks.in_child(_in_child)

@@ -1,0 +1,175 @@
+"""Claims about threads that fork, and that enter and end trackers, at the same time: nothing hangs, and no worker is left without a
+tracker."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from progresskit import ProgressTracker
+from progresskit._display import forked_child, process_hooks
+from progresskit._system.platform import HAS_FORK
+from progresskit._tracking import multiprocessing_hook
+from progresskit._tracking.task_record import TREE_LOCK
+from progresskit._tracking.tracker import entered
+from progresskit.processes import workers
+from progresskit.testing import RecordingRenderer
+from progresskit.tqdm._locks import TqdmDefaultWriteLock
+
+pytestmark = pytest.mark.skipif(not HAS_FORK, reason="this system does not fork")
+
+
+def elsewhere(call: Callable[[], Any]) -> Any:
+    """Return what `call` returns in another thread."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(call()))
+    thread.start()
+    thread.join(60.0)
+    assert found, "the other thread hangs or has failed"
+    return found[0]
+
+
+def is_free(lock: Any) -> bool:
+    """Return whether another thread may acquire `lock`, which is free afterwards."""
+
+    def take() -> bool:
+        if not lock.acquire(blocking=False):
+            return False
+        lock.release()
+        return True
+
+    return bool(elsewhere(take))
+
+
+@contextmanager
+def held_elsewhere(lock: Any) -> Iterator[None]:
+    """Have another thread hold `lock` meanwhile."""
+    holds, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            holds.set()
+            over.wait(60.0)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holds.wait(60.0)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def status_of_child(call: Callable[[], bool]) -> int:
+    """Fork, and return 0 if `call` returns True in the child, 1 otherwise, and 14 if it hangs."""
+    pid = os.fork()
+    if not pid:
+        import signal
+
+        signal.alarm(30)
+        status = 1
+        try:
+            status = 0 if call() else 1
+        finally:
+            os._exit(status)
+    return os.waitpid(pid, 0)[1]
+
+
+def shown() -> ProgressTracker:
+    return ProgressTracker(RecordingRenderer(), stream=io.StringIO())
+
+
+def test_forks_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one thread prepares for its fork is not overwritten by another thread's."""
+    free: list[bool] = []
+    monkeypatch.setattr(
+        process_hooks, "_before", [*process_hooks._before, lambda: free.append(is_free(process_hooks._forking))]
+    )
+    assert status_of_child(lambda: process_hooks.was_prepared()) == 0
+    assert free == [False]
+    assert is_free(process_hooks._forking)
+
+
+def test_ctrl_c_before_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What raises in the hooks before a fork, Ctrl-C above all, leaves no lock held, in neither process."""
+    told: list[Any] = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    monkeypatch.setattr(process_hooks, "_before", [interrupt])
+    assert status_of_child(lambda: not process_hooks.was_prepared() and is_free(TREE_LOCK)) == 0
+    assert len(told) == 1
+    for lock in (process_hooks._forking, TREE_LOCK, process_hooks.TICKER.scheduler.lock):
+        assert is_free(lock)
+
+
+def test_fork_without_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork that gets no turn in time goes on, and its child has no lock that another thread holds."""
+    monkeypatch.setattr(process_hooks, "FORKING_SECONDS", 0.0)
+    with held_elsewhere(process_hooks._forking), held_elsewhere(TREE_LOCK):
+        assert status_of_child(lambda: not process_hooks.was_prepared() and is_free(TREE_LOCK)) == 0
+
+
+def test_settling_takes_no_lock_in_a_parent() -> None:
+    """A process with nothing to put in order takes no lock for that, which its child would inherit."""
+    with held_elsewhere(forked_child._lock):
+        forked_child.settle()
+
+
+def test_tracker_that_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are not moved to a tracker that ends in another thread in the middle of that."""
+    first, second = shown(), shown()
+    first.start()
+    second.start()
+    host = workers._hosting()
+    host.move(second)
+    catch_up = host.catch_up
+
+    def end_first() -> None:
+        monkeypatch.setattr(host, "catch_up", catch_up)
+        elsewhere(lambda: first.stop() or True)
+
+    monkeypatch.setattr(host, "catch_up", end_first)
+    second.stop()
+    assert host.tracker not in (first, second)
+    workers.move(first)  # the other thread's entering comes late
+    assert host.tracker is not first
+
+
+def test_tracker_that_is_entered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes still join a tracker that is entered in another thread while the last one ends."""
+    monkeypatch.setattr(multiprocessing_hook, "_wanted", [])  # what other modules of this process want
+    first, second = shown(), shown()
+    find = multiprocessing_hook._configs
+    first.start()
+
+    def enter_second() -> list[Any]:
+        if second not in entered:
+            monkeypatch.setattr(multiprocessing_hook, "_configs", find)
+            elsewhere(lambda: second.start() or True)
+        return find()
+
+    monkeypatch.setattr(multiprocessing_hook, "_configs", enter_second)
+    first.stop()
+    config: Any = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    assert multiprocessing_hook.KEY in config
+    second.stop()
+
+
+def test_lock_of_bars_in_a_child() -> None:
+    """A child may write bars though another thread of its parent was just writing one."""
+    lock = TqdmDefaultWriteLock()
+    lock.locks = [TqdmDefaultWriteLock.th_lock]  # the process lock is the parent's to release
+    with held_elsewhere(lock):
+        assert status_of_child(lambda: lock.acquire(timeout=10.0)) == 0
