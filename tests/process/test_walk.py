@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pty
 import select
@@ -107,10 +108,12 @@ def test_a_captured_print_takes_few_calls() -> None:
         if event == "call":
             calls.append(frame.f_code.co_qualname)
 
-    with open(theirs, "w") as stream, ProgressTracker("ansi", stream=stream, ticker=ThreadTicker()) as tracker:
+    ticker = ThreadTicker()
+    with open(theirs, "w") as stream, ProgressTracker("ansi", stream=stream, ticker=ticker) as tracker:
         tracker.add_task("orders.csv", 500_000)
+        ticker.scheduler.gate.lines_due = math.inf  # the job waits for no line
         before = sys.getprofile()
-        for number in range(100):  # the job waits for the first ones
+        for number in range(100):
             calls.clear()
             sys.setprofile(note)
             try:
