@@ -285,6 +285,7 @@ def _before_fork() -> None:
         return
     _given = _terminal = _prepared_for = None
     try:
+        known = task_tree.last_number, *entered
         _preload(PRELOADED)
         _given = address()
         _terminal = rows_terminal() if _given is not None else None
@@ -303,7 +304,10 @@ def _before_fork() -> None:
             and hasattr(os.environ, "_data")
         ):
             _prepare_brief_loop(_given)
-            _prepared_for = _circumstances() if process_hooks.at_once is not None else None
+            if process_hooks.at_once is not None:
+                circumstances = _circumstances()
+                # Another thread's task that came after the others were handed out is not among them.
+                _prepared_for = circumstances if known == (task_tree.last_number, *entered) else None
     except Exception:  # an error of the display must not keep the worker from starting
         _given = None
 

@@ -173,3 +173,25 @@ def test_lock_of_bars_in_a_child() -> None:
     lock.locks = [TqdmDefaultWriteLock.th_lock]  # the process lock is the parent's to release
     with held_elsewhere(lock):
         assert status_of_child(lambda: lock.acquire(timeout=10.0)) == 0
+
+
+def test_task_added_while_a_fork_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that another thread adds while one prepares a fork is handed out to the workers that are forked after it."""
+    context: Any = multiprocessing.get_context("fork")
+    prepare = workers._prepare_brief_loop
+    late: list[Any] = []
+
+    def add_late(given: str) -> None:
+        prepare(given)
+        if not late:
+            late.append(elsewhere(lambda: tracker.add_task("late", total=2)))
+
+    monkeypatch.setattr(workers, "_prepare_brief_loop", add_late)
+    monkeypatch.setattr(workers, "_prepared_for", None)
+    monkeypatch.setattr(multiprocessing_hook, "_wanted", [])  # with more to join, each fork is prepared
+    with shown() as tracker:
+        for _ in range(2):
+            worker = context.Process(target=lambda: [late[0].advance() for _ in range(2)])
+            worker.start()
+            worker.join()
+        assert late[0].completed == 2
