@@ -264,7 +264,9 @@ def test_nothing_is_seen_of_the_rehearsal(machine: str) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     program = subprocess.run([sys.executable, "-c", REHEARSING, machine], env=environ, capture_output=True, text=True)
     assert program.returncode == 0, program.stderr
-    assert [line.split(" in ")[0] for line in program.stderr.splitlines()] == ["\u2713 1 task, 3 items"]
+    *begun, ended = program.stderr.splitlines()
+    assert ended.split(" in ")[0] == "\u2713 1 task, 3 items"
+    assert all(line.startswith("1 task, ") for line in begun)  # on a busy machine the task has a line before its last one
 
 
 def end_while_settling() -> None:
