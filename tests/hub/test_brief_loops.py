@@ -266,7 +266,8 @@ def test_nothing_is_seen_of_the_rehearsal(machine: str) -> None:
     assert program.returncode == 0, program.stderr
     *begun, ended = program.stderr.splitlines()
     assert ended.split(" in ")[0] == "\u2713 1 task, 3 items"
-    assert all(line.startswith("1 task, ") for line in begun)  # on a busy machine the task has a line before its last one
+    # On a busy machine the task has a line before its last one.
+    assert all(line.startswith("1 task, ") for line in begun)
 
 
 def end_while_settling() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import trackers
 
 from progresskit import ProgressTracker
 from progresskit._display import forked_child, process_hooks
@@ -195,3 +197,13 @@ def test_task_added_while_a_fork_is_prepared(monkeypatch: pytest.MonkeyPatch) ->
             worker.start()
             worker.join()
         assert late[0].completed == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "seeds"), [("fork", 100), ("forkserver", 10), ("spawn", 4)])
+def test_a_tracker_and_a_pool_in_each_thread(method: str, seeds: int) -> None:
+    """Where threads have a tracker and a pool each, counts are exact and every task is accounted for."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    command = [sys.executable, "-W", "ignore", trackers.__file__, method, "1", str(seeds)]
+    program = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert (program.returncode, program.stdout) == (0, ""), program.stderr
