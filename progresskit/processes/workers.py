@@ -182,6 +182,7 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
+_last_given: str | None = None  # and for the last one whose fork was prepared
 # What the last fork's preparation depended on; None: the next one prepares anew.
 _prepared_for: tuple[object, ...] | None = None
 _at_once: Callable[[], None] | None = None  # what the last preparation has made
@@ -275,13 +276,15 @@ def detach(tracker: ProgressTracker) -> None:
 
 
 def _before_fork() -> None:
-    global _given, _terminal, _prepared_for
+    global _given, _last_given, _terminal, _prepared_for
     # This function's caller is the hook, whose caller is that of fork.
     if not (entered or _host or is_wanted()) or not _starts_worker(sys._getframe(2)):
         _given = _terminal = None
         return
     if _prepared_for is not None and _prepared_for == _circumstances():
         process_hooks.at_once = _at_once
+        if _given is None:  # a process that is no worker has been forked since
+            _given = _last_given
         return
     _given = _terminal = _prepared_for = None
     try:
@@ -306,6 +309,7 @@ def _before_fork() -> None:
             _prepare_brief_loop(_given)
             if process_hooks.at_once is not None:
                 circumstances = _circumstances()
+                _last_given = _given
                 # Another thread's task that came after the others were handed out is not among them.
                 _prepared_for = circumstances if known == (task_tree.last_number, *entered) else None
     except Exception:  # an error of the display must not keep the worker from starting

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import trackers
 
-from progresskit import ProgressTracker
+from progresskit import ProgressTracker, track
 from progresskit._display import forked_child, process_hooks
 from progresskit._system.platform import HAS_FORK
 from progresskit._tracking import multiprocessing_hook
@@ -197,6 +197,26 @@ def test_task_added_while_a_fork_is_prepared(monkeypatch: pytest.MonkeyPatch) ->
             worker.start()
             worker.join()
         assert late[0].completed == 2
+
+
+def two_loops() -> None:
+    for name in ("first", "second"):
+        for _ in track(range(3), name):
+            pass
+
+
+def test_workers_after_another_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are shown though a child that is no worker has been forked between them, as `subprocess` does with `preexec_fn`."""
+    monkeypatch.setattr(multiprocessing_hook, "_wanted", [])  # with more to join, each fork is prepared
+    context: Any = multiprocessing.get_context("fork")
+    renderer = RecordingRenderer()
+    with ProgressTracker(renderer, stream=io.StringIO()):
+        for _ in range(4):
+            worker = context.Process(target=two_loops)
+            worker.start()
+            worker.join()
+            assert status_of_child(lambda: True) == 0
+    assert [line.split(" in ")[0] for line in renderer.lines] == ["\u2713 8 tasks, 24 items"]
 
 
 @pytest.mark.slow
