@@ -191,12 +191,15 @@ def own_work(rounds: int) -> tuple[dict[str, tuple[float, Interval]], Interval]:
     depends on the time and not on the work.
     """
 
-    def go_on(items: Iterator[Any], body: Callable[[Any], object], count: int) -> None:
+    def pausing(items: Iterable[Any], body: Callable[[Any], object], count: int) -> Iterator[None]:
+        """Pause within the loop after each `count` items: to leave it would end its task."""
+        left = count
         for item in items:
             body(item)
-            count -= 1
-            if not count:
-                return
+            left -= 1
+            if not left:
+                yield
+                left = count
 
     def measure() -> tuple[dict[str, tuple[float, Interval]], Interval]:
         from progresskit import ProgressTracker
@@ -209,7 +212,10 @@ def own_work(rounds: int) -> tuple[dict[str, tuple[float, Interval]], Interval]:
                 began, used, own = time.monotonic(), time.process_time(), time.thread_time()
                 tracked = tracker.track(again, name)
                 times = interleaved(
-                    {"bare": partial(go_on, iter(items), body, count), "ours": partial(go_on, tracked, body, count)},
+                    {
+                        "bare": partial(next, pausing(items, body, count)),
+                        "ours": partial(next, pausing(tracked, body, count)),
+                    },
                     rounds,
                     time.thread_time,
                 )
