@@ -17,7 +17,7 @@ from .._system.platform import HAS_FORK
 from .._system.threads import Bell
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
-from .._tracking.multiprocessing_hook import is_child_of, loaded
+from .._tracking.multiprocessing_hook import is_child_of, load_workers, loaded
 from .._tracking.task_record import TREE_LOCK
 from . import forked_child
 from .forked_child import InheritedTicker
@@ -148,8 +148,10 @@ def when_in_order(call: Callable[[], None]) -> None:
     _in_order.append(call)
 
 
-def _before_fork() -> None:
+def before_any_fork() -> None:
+    """Prepare a fork, which this thread is about to make: with the calls of `before_fork`, and with no lock held by another thread."""
     global at_once
+    load_workers(sys._getframe(1))
     if forked_child.is_put_off():
         forked_child.settle()
     if not _forking.acquire(timeout=FORKING_SECONDS):
@@ -183,7 +185,7 @@ def _wait_for_imports() -> None:
 def _after_in_parent() -> None:
     if not _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; this fork was not prepared
         return
-    # An error in `_before_fork` (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
+    # An error before the fork (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
     try:
         _state[IS_FORKING] = False
         while _held:
@@ -250,5 +252,5 @@ def _enter_child() -> None:
 
 
 if HAS_FORK:
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+    os.register_at_fork(before=before_any_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 atexit.register(_end)

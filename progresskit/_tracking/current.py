@@ -6,9 +6,7 @@ Knows which tracker is meant if none is given. Does not know how a tracker keeps
 from __future__ import annotations
 
 import os
-import sys
 
-from .._system.lazy import EXPECT_WORKERS_IN_CELL, load
 from . import joining, multiprocessing_hook
 from .arguments import UNCHANGED, unknown_argument
 from .display_arguments import DEFAULTS
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
-
-if "IPython" in sys.modules:  # a kernel's worker has no cell; the kernel shows its tasks
-    multiprocessing_hook.allow_joining(lambda: bool(load(EXPECT_WORKERS_IN_CELL)()))
 
 _NONE_GIVEN = (None,) * 6  # arguments of a loop that a worker's first loop may have
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import sys
 
-from .._system.lazy import CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
+from .._system.lazy import BEFORE_FORK, CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
+from .._system.platform import HAS_FORK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import FrameType
     from typing import Any
 
     TerminalKey = tuple[object, ...]
@@ -24,7 +26,9 @@ KEY = "progresskit"
 PACKAGES = ("multiprocessing", "multiprocess", "billiard")
 """The standard library's package and its copies under other names, with the same modules: for dill, and Celery's."""
 VARIABLE = "PROGRESSKIT_HUB"
-WORKERS = HUB_ADDRESS.partition(":")[0]
+WORKERS, PROCESS_HOOKS = HUB_ADDRESS.partition(":")[0], BEFORE_FORK.partition(":")[0]
+FORK = "popen_fork"
+"""The module of multiprocessing, and of its copies, whose forks start workers."""
 _wanted: list[Callable[[], bool]] = []
 """Functions that return whether processes that start now may join the shared tracker although no tracker is entered."""
 terminal_key: TerminalKey | None = None
@@ -138,11 +142,45 @@ def _configs() -> list[Any]:
 
 
 def _install() -> None:
+    global _sees_forks
     configs = _configs()
-    if configs:
-        load(HUB_ADDRESS)  # this module's hooks handle forks
     for config in configs:
         config.setdefault(KEY, JoinHub())
+    if configs and HAS_FORK and not _sees_forks:
+        _sees_forks = True
+        os.register_at_fork(before=_before_fork)
+
+
+_sees_forks = False
+
+
+def starts_worker(frame: FrameType | None) -> bool:
+    """Return whether `frame`, which forks, does it for multiprocessing. Between them are functions that replace `os.fork`: gevent's."""
+    while frame is not None:
+        package, _, module = str(frame.f_globals.get("__name__")).partition(".")
+        if package in PACKAGES:  # in a worker, the function that has called a job which forks
+            return module == FORK
+        frame = frame.f_back
+    return False
+
+
+def load_workers(frame: FrameType | None) -> None:
+    """Load what prepares workers for a fork, before `frame` forks the first one that may join a hub.
+
+    Most programs that import multiprocessing start no worker, and would load that for nothing.
+    """
+    if WORKERS not in sys.modules and any(KEY in config for config in _configs()) and starts_worker(frame):
+        try:
+            load(HUB_ADDRESS)
+        except Exception:  # an error of the display must not keep the worker from starting
+            pass
+
+
+def _before_fork() -> None:
+    if PROCESS_HOOKS not in sys.modules:  # otherwise its own hook does this
+        load_workers(sys._getframe(1))
+        if PROCESS_HOOKS in sys.modules:  # it has just registered its hook, which is called for later forks only
+            load(BEFORE_FORK)()
 
 
 def allow_joining(wanted: Callable[[], bool]) -> None:

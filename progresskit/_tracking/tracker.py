@@ -12,7 +12,7 @@ import time
 from contextvars import ContextVar, copy_context
 
 from .._model.numbers import shown
-from .._system.lazy import CAPTURE, DRAWS_ON, load, whole
+from .._system.lazy import CAPTURE, DRAWS_ON, SHOWS_WORKERS, load, whole
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
@@ -647,3 +647,7 @@ def silent_tracker() -> ProgressTracker:
 
         _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
     return _silent
+
+
+# Not with the first tracker: this process may never have one, while each worker of its pool has.
+multiprocessing_hook.allow_joining(lambda: bool(load(SHOWS_WORKERS)()))

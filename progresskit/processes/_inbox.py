@@ -59,13 +59,14 @@ class Inbox:
     Attributes:
         feed: The feed that receives them.
         lines: The number of pending messages with printed lines.
+        ends: The number of pending messages with ended tasks.
         dropped: The number of dropped messages: malformed, or too many.
         follows_marks: Whether somebody reads the clients' words, and says which marks have been reached.
     """
 
     def __init__(self, feed: Feed) -> None:
         self.feed: Feed = feed
-        self.lines = 0
+        self.lines = self.ends = 0
         self.dropped = 0
         self.follows_marks = False
         self._lock = RLock()  # a signal handler that prints may interrupt its holder
@@ -91,6 +92,7 @@ class Inbox:
                 elif kind == ENDED:
                     client.frame = None
                     client.messages.append((kind, body))
+                    self.ends += 1
                 elif kind == LINES:
                     client.messages.append((kind, body))
                     self.lines += 1
@@ -148,7 +150,8 @@ class Inbox:
                 taken = [(client, *self._take(client)) for client in ready]
                 self._ready = {client: None for client in ready if client.messages}
                 brief_ends, self._brief_ends = self._brief_ends, []
-                self.lines = sum(kind == LINES for client in self._ready for kind, _ in client.messages)
+                left = [kind for client in self._ready for kind, _ in client.messages]
+                self.lines, self.ends = left.count(LINES), left.count(ENDED)
             if brief_ends:
                 self.feed.add_brief_ends(brief_ends)
             self.give_counts()  # first: counts must arrive before their client is removed
@@ -158,6 +161,7 @@ class Inbox:
                 over = None
                 for kind, body in messages:
                     if kind == LINES:
+                        self.feed.move_ends()
                         self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
                     elif kind == ENDED:
                         self._give_frame(client, body)

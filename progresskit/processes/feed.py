@@ -185,6 +185,12 @@ class Feed(ProgressTracker):
         self._core.tree.lose(source, reason)
         self._gone(source)
 
+    def move_ends(self) -> None:
+        """Have the tasks that have ended by now shown above the next line that is added."""
+        core = self._core
+        if core.tree.has_ends and core.display is not None:
+            core.tree.move_ends(core.lines.items)
+
     def leave_running(self, source: Hashable) -> None:
         """Remove `source`, whose tasks run on: each running top-level task gets a last line, "left running"."""
         self._core.tree.leave_running(source)

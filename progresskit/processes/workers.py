@@ -20,7 +20,7 @@ from .._tracking import joining, multiprocessing_hook, task_tree
 from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
 from .._tracking.joining import current_tracker, shared_tracker
-from .._tracking.multiprocessing_hook import KEY, PACKAGES, VARIABLE, JoinHub, is_wanted
+from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, starts_worker
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker, entered, silent_tracker
 from ..renderers.destinations import draws_rows, hub_client
@@ -29,13 +29,10 @@ from ._numbers import numbers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
-    from types import FrameType
 
     from .feed import Feed
     from .hub import Hub
 
-FORK = "popen_fork"
-"""The module of multiprocessing, and of its copies, whose forks start workers."""
 PRELOADED = (
     "progresskit._tracking.brief_loop",
     "progresskit._tracking.loops",
@@ -214,6 +211,22 @@ def rows_terminal() -> tuple[object, ...] | None:
     return terminal_key_of(core)
 
 
+def shows_workers() -> bool:
+    """Return whether this process shows the tasks of workers that start now though it has entered no tracker: in the cell of a
+    notebook, and as rows on the terminal that they share, where each would draw over the others. In a log each writes its own lines."""
+    if is_disabled(os.environ):
+        return False
+    if hub_address() is not None:
+        return True
+    if "IPython" in sys.modules:
+        from .._display.notebook_cells import expect_workers
+
+        if expect_workers():
+            return True
+    core = current_tracker()._core
+    return draws_rows(core.renderer, core.current_stream())
+
+
 def _own_address() -> str | None:
     if is_disabled(os.environ):
         return None
@@ -277,8 +290,7 @@ def detach(tracker: ProgressTracker) -> None:
 
 def _before_fork() -> None:
     global _given, _last_given, _terminal, _prepared_for
-    # This function's caller is the hook, whose caller is that of fork.
-    if not (entered or _host or is_wanted()) or not _starts_worker(sys._getframe(2)):
+    if not starts_worker(sys._getframe(1)) or not (entered or _host or is_wanted()):
         _given = _terminal = None
         return
     if _prepared_for is not None and _prepared_for == _circumstances():
@@ -314,16 +326,6 @@ def _before_fork() -> None:
                 _prepared_for = circumstances if known == (task_tree.last_number, *entered) else None
     except Exception:  # an error of the display must not keep the worker from starting
         _given = None
-
-
-def _starts_worker(frame: FrameType | None) -> bool:
-    """Return whether `frame`, which forks, does it for multiprocessing. Between them are functions that replace `os.fork`: gevent's."""
-    while frame is not None:
-        package, _, module = str(frame.f_globals.get("__name__")).partition(".")
-        if package in PACKAGES:  # in a worker, the function that has called a job which forks
-            return module == FORK
-        frame = frame.f_back
-    return False
 
 
 def _circumstances() -> tuple[object, ...] | None:
