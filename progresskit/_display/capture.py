@@ -52,6 +52,7 @@ class Capture:
         descriptors: Whether what C code and other programs write to descriptors 1 and 2 is captured as well.
 
     Attributes:
+        always: Whether lines are captured while no rows stand as well.
         lines: With `quiet`, the lines that were kept off the screen, at most the latest 10,000.
     """
 
@@ -71,7 +72,7 @@ class Capture:
         self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
-        self._always = always
+        self.always = always
         self.is_automatic = automatic
         self._descriptors = descriptors
         self.relay: Relay | None = None  # what programs write comes through it
@@ -107,7 +108,7 @@ class Capture:
         if display is not None and not display.shows_lines:
             return False
         return (
-            self._always
+            self.always
             or not tracker.tree.all_ended
             or bool(tracker.lines.items)
             or (display is not None and display.renderer.may_be_standing)

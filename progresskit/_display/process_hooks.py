@@ -1,7 +1,7 @@
 """The hooks of the process: what happens before and after a fork, before an uncaught error is printed, and at the end.
 
-Holds the process's one ticker, and is the only place that registers hooks. It replaces no signal handler, and the error
-hooks still do what they did before.
+Holds the process's one ticker, and is the place that registers hooks, but for the one that sees the first fork of a worker
+(`multiprocessing_hook`). It replaces no signal handler, and the error hooks still do what they did before.
 """
 
 from __future__ import annotations

@@ -285,7 +285,11 @@ class AutomaticCapture:
             tracker: The tracker.
             always: Whether lines are captured until `end`; otherwise while there are rows.
         """
-        if self.current is not None or not self.mode:
+        if self.current is not None:
+            if always:
+                self._held = self.current.always = True
+            return
+        if not self.mode:
             return
         try:
             from ..renderers.destinations import draws_rows

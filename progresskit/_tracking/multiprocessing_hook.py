@@ -60,6 +60,8 @@ class JoinHub:
                 terminal = load(ROWS_TERMINAL)()
             except Exception:  # no sockets or descriptors left: the worker starts without a hub
                 address = None
+        if address is None:
+            return type(None), ()  # the worker need not import this
         return join, (address, terminal)
 
     def __call__(self) -> None:
@@ -145,7 +147,8 @@ def _install() -> None:
     global _sees_forks
     configs = _configs()
     for config in configs:
-        config.setdefault(KEY, JoinHub())
+        if config.get(KEY) is None:  # in a worker that was to join none, None
+            config[KEY] = JoinHub()
     if configs and HAS_FORK and not _sees_forks:
         _sees_forks = True
         os.register_at_fork(before=_before_fork)
@@ -169,7 +172,11 @@ def load_workers(frame: FrameType | None) -> None:
 
     Most programs that import multiprocessing start no worker, and would load that for nothing.
     """
-    if WORKERS not in sys.modules and any(KEY in config for config in _configs()) and starts_worker(frame):
+    if (
+        WORKERS not in sys.modules
+        and any(config.get(KEY) is not None for config in _configs())
+        and starts_worker(frame)
+    ):
         try:
             load(HUB_ADDRESS)
         except Exception:  # an error of the display must not keep the worker from starting

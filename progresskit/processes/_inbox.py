@@ -161,7 +161,7 @@ class Inbox:
                 over = None
                 for kind, body in messages:
                     if kind == LINES:
-                        self.feed.move_ends()
+                        self.feed._core.move_ends()
                         self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
                     elif kind == ENDED:
                         self._give_frame(client, body)

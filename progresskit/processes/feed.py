@@ -48,6 +48,11 @@ class FeedCore(TrackerCore):
             if self.before_frame is not None:
                 self.before_frame()
 
+    def move_ends(self) -> None:
+        """Have the tasks that have ended by now shown above the next line that is added."""
+        if self.tree.has_ends and self.display is not None:
+            self.tree.move_ends(self.lines.items)
+
     @property
     def pending_output(self) -> bool:
         """Whether a line, an ended task or an announced message is pending."""
@@ -184,12 +189,6 @@ class Feed(ProgressTracker):
         """
         self._core.tree.lose(source, reason)
         self._gone(source)
-
-    def move_ends(self) -> None:
-        """Have the tasks that have ended by now shown above the next line that is added."""
-        core = self._core
-        if core.tree.has_ends and core.display is not None:
-            core.tree.move_ends(core.lines.items)
 
     def leave_running(self, source: Hashable) -> None:
         """Remove `source`, whose tasks run on: each running top-level task gets a last line, "left running"."""

@@ -253,8 +253,8 @@ class Hub:
         self._inbox.give_counts()
 
     def deliver_lines(self, patience: float) -> None:
-        """Deliver the lines and ended tasks that clients have sent so far, and what came with them, within `patience` seconds for each of
-        reading and waiting for others; the next line stands below them. Costs a microsecond if there is nothing to read."""
+        """Deliver the lines and ended tasks that clients have sent so far, and what came with them, so that the next line stands below
+        them, within `patience` seconds for each of reading and waiting for others. Costs a microsecond if there is nothing to read."""
         if self._thread is None or self._reader == threading.get_ident():
             return
         if self._has_news():
@@ -263,7 +263,7 @@ class Hub:
                 self._wake()
         if self._inbox.lines or self._inbox.ends:
             self._inbox.give(patience)
-        self.feed.move_ends()
+        self.feed._core.move_ends()
 
     def _has_news(self) -> bool:
         """Whether there is something to read, or another thread is sorting what it has read."""

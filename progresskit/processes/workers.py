@@ -107,6 +107,8 @@ class _Host:
         old, self.feed, self.tracker = self.feed, self._feed(tracker), tracker
         self.hub.move(self.feed)
         old.stop()
+        if self.hub.clients:
+            rows_terminal()  # their words come by the hub
 
     def catch_up(self) -> None:
         """Show what workers have sent, and ask them for their counts of tasks that are not complete."""
@@ -199,7 +201,11 @@ def address() -> str | None:
 
 
 def rows_terminal() -> tuple[object, ...] | None:
-    """Return the key of the terminal that shows the rows of workers that start now; None if none does."""
+    """Return the key of the terminal that shows the rows of workers that start now; None if none does.
+
+    What those workers write there comes by the hub, so that what this process writes is captured from now on: otherwise its lines
+    would stand above theirs that came before.
+    """
     forked_child.settle()
     if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
         return multiprocessing_hook.terminal_key
@@ -208,7 +214,10 @@ def rows_terminal() -> tuple[object, ...] | None:
         return None
     from .._display.terminal_keys import terminal_key_of
 
-    return terminal_key_of(core)
+    key = terminal_key_of(core)
+    if key is not None:
+        core.capture.begin(core, always=True)
+    return key
 
 
 def shows_workers() -> bool:

@@ -1,0 +1,100 @@
+"""Workers with a `track` each, whose parent enters no tracker: in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from inpty import ROOT, Program
+
+FOLDER = f"{ROOT}:{Path(__file__).parent}:{Path(__file__).parents[1]}"
+METHODS = ["fork", pytest.param("spawn", marks=pytest.mark.slow), pytest.param("forkserver", marks=pytest.mark.slow)]
+
+TOGETHER = """
+import multiprocessing
+from bars import bar
+from progresskit import track
+context = multiprocessing.get_context(METHOD)
+children = [context.Process(target=bar, args=(name, GATE)) for name in ("one", "two", "three")]
+for child in children: child.start()
+for child in children: child.join()
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_of_workers_alone(method: str, tmp_path: Path) -> None:
+    """Each worker has a row of its own, and a last line, above what the parent prints when all have ended."""
+    gate = tmp_path / "gate"
+    program = Program(f"METHOD, GATE = {method!r}, {str(gate)!r}\n{TOGETHER}", PYTHONPATH=FOLDER)
+    while {row.split()[0] for row in program.rows} != {"one", "two", "three"}:
+        assert program.read(), program.rows
+    gate.touch()
+    assert program.end() == 0, program.everything
+    *lines, last = program.everything
+    assert sorted(row.split()[1] for row in lines if row.startswith("✓")) == ["one", "three", "two"], program.everything
+    assert (len(lines), last) == (3, "the end"), program.everything
+    program.check_restored()
+
+
+IN_TURN = """
+import multiprocessing
+from bars import bar_and_word
+from progresskit import ProgressTracker, track
+if ENTERED:
+    ProgressTracker().start()
+context = multiprocessing.get_context(METHOD)
+with context.Pool(1) as pool:
+    for number in range(5):
+        pool.apply(print, (f"worker {number}",))
+        print("parent", number)
+        pool.apply(bar_and_word, (number,))
+        print("parent again", number)
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("entered", [False, True], ids=["no tracker", "entered"])
+def test_lines_of_workers_in_turn(entered: bool, method: str) -> None:
+    """What the parent prints once it has a result stands below the worker's words and last lines, and each worker's word after a loop
+    below the loop's line, whether or not rows stand."""
+    program = Program(f"METHOD, ENTERED = {method!r}, {entered}\n{IN_TURN}", lines=40, PYTHONPATH=FOLDER)
+    assert program.end() == 0, program.everything
+    said = [re.sub(r"✓ (\w+ \d).*", r"\1", row) for row in program.everything]
+    each = ("worker {}", "parent {}", "bar {}", "after {}", "parent again {}")
+    assert said == [words.format(number) for number in range(5) for words in each], program.everything
+    program.check_restored()
+
+
+LOGGED = """
+import multiprocessing, sys
+from progresskit import track
+def work(number):
+    for _ in track(range(3), f"bar {number}"): pass
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    pool.map(work, range(2))
+print("progresskit.processes.hub" in sys.modules)
+"""
+
+
+def test_no_hub_for_a_log() -> None:
+    """Where no rows are drawn, workers write their lines themselves: the parent gets no hub, and so no thread."""
+    done = subprocess.run([sys.executable, "-c", LOGGED], capture_output=True, text=True, env={"PYTHONPATH": FOLDER})
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
+
+
+UNUSED = """
+import multiprocessing, sys
+before = set(sys.modules)
+from progresskit import track
+print(sorted(name for name in set(sys.modules) - before if name.startswith(("progresskit.processes", "progresskit._display"))))
+"""
+
+
+def test_import_beside_multiprocessing() -> None:
+    """To import `track` beside multiprocessing does not load what only workers need."""
+    done = subprocess.run([sys.executable, "-c", UNUSED], capture_output=True, text=True, env={"PYTHONPATH": FOLDER})
+    assert (done.stdout, done.stderr) == ("[]\n", "")
