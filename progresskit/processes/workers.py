@@ -401,14 +401,14 @@ def _set_up(given: str) -> Callable[[], None]:
     """
     name, value, putenv = os.fsencode(VARIABLE), os.fsencode(given), os.putenv
     set_item = os.environ._data.__setitem__  # type: ignore[attr-defined]  # private: `_before_fork` has found it
-    host = _host
-    handles = {} if host is None else host.handles
+    handles = {} if _host is None else _host.handles
 
     def set_up() -> None:
         set_item(name, value)
         putenv(name, value)
-        if handles:
-            _share_tasks(host)
+        for task in handles.values():
+            if task._end is None:
+                task.__class__ = _Untouched
 
     return set_up
 
@@ -428,14 +428,12 @@ def _in_child() -> None:
     parents_host, _host = _host, None
     _lock = RLock()
     given, _given, _prepared_for = _given if process_hooks.was_prepared() else None, None, None
-    if process_hooks.at_once is None:
-        _share_again()
+    _share_again()
     if given is None:
         return
     multiprocessing_hook.is_worker = True
     os.environ[VARIABLE] = given
-    if process_hooks.at_once is None:
-        _share_tasks(parents_host)
+    _share_tasks(parents_host)
     for tracker in entered:
         _make_client(tracker._core)
     if joining.shared is not None:
