@@ -33,13 +33,10 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .hub import Hub
 
-PRELOADED = (
-    "progresskit._tracking.brief_loop",
-    "progresskit._tracking.loops",
-    "progresskit._tracking.snapshot",
-    "progresskit.processes._client",
-)
-"""The modules that a worker needs for its first loop and its first frame."""
+PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot")
+"""The modules that a worker needs for its first loop."""
+PRELOADED_FOR_HUB = ("progresskit._tracking.brief_loop", "progresskit.processes._client")
+"""The further modules of a worker that reports its loops to a hub."""
 PRELOADED_FOR_WORDS = ("progresskit._display.capture", "progresskit._display.questions", "getpass")
 """The further modules of a worker that sends its printed lines to the hub."""
 _DEPENDED_ON = (b"PROGRESSKIT_HUB", b"PROGRESSKIT_DISABLE", b"PROGRESSKIT_STREAM")
@@ -299,7 +296,7 @@ def detach(tracker: ProgressTracker) -> None:
 
 def _before_fork() -> None:
     global _given, _last_given, _terminal, _prepared_for
-    if not starts_worker(sys._getframe(1)) or not (entered or _host or is_wanted()):
+    if not starts_worker(sys._getframe(1)) or not _preload(PRELOADED) or not (entered or _host or is_wanted()):
         _given = _terminal = None
         return
     if _prepared_for is not None and _prepared_for == _circumstances():
@@ -310,7 +307,7 @@ def _before_fork() -> None:
     _given = _terminal = _prepared_for = None
     try:
         known = task_tree.last_number, *entered
-        _preload(PRELOADED)
+        _preload(PRELOADED_FOR_HUB)
         _given = address()
         _terminal = rows_terminal() if _given is not None else None
         if _terminal is not None:
@@ -364,15 +361,22 @@ def _circumstances() -> tuple[object, ...] | None:
     )
 
 
-def _preload(names: tuple[str, ...]) -> None:
-    """Import modules before forking: a worker with one short loop would spend most of its time on imports.
+def _preload(names: tuple[str, ...]) -> bool:
+    """Import modules before forking, and return whether that was possible: a worker with one short loop would spend most of its time
+    on imports.
 
     If another thread is just importing one of them, this waits. Without that, the worker, which lacks that thread, would hang.
     """
-    if names not in _preloaded:
-        for name in names:
-            import_module(name)
-        _preloaded.add(names)
+    try:
+        if names not in _preloaded:
+            for name in names:
+                import_module(name)
+            _preloaded.add(names)
+    except (
+        Exception
+    ):  # no descriptors left, or the interpreter ends: an error of the display must not keep the worker from starting
+        return False
+    return True
 
 
 def _prepare_brief_loop(given: str) -> None:

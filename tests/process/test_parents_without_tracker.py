@@ -97,4 +97,27 @@ print(sorted(name for name in set(sys.modules) - before if name.startswith(("pro
 def test_import_beside_multiprocessing() -> None:
     """To import `track` beside multiprocessing does not load what only workers need."""
     done = subprocess.run([sys.executable, "-c", UNUSED], capture_output=True, text=True, env={"PYTHONPATH": FOLDER})
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+FIRST = """
+import multiprocessing, sys
+from progresskit import ProgressTracker, track
+if ENTERED:
+    ProgressTracker().start()
+def work():
+    before = set(sys.modules)
+    for _ in track(range(3)): pass
+    print(sorted(set(sys.modules) - before), flush=True)
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join()
+"""
+
+
+@pytest.mark.parametrize("entered", [False, True], ids=["no tracker", "entered"])
+def test_first_loop_imports_nothing(entered: bool) -> None:
+    """What a forked worker's first loop needs has been imported before the fork, once for all workers."""
+    command = [sys.executable, "-c", f"ENTERED = {entered}\n{FIRST}"]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": FOLDER})
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
