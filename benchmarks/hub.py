@@ -255,8 +255,11 @@ if kind in ("alike", "sketch"):
         threading.Thread(target=time.sleep, args=(3_600.0,), daemon=True).start()
 elif kind != "bare":
     from progresskit import ProgressTracker, track
-    ProgressTracker("ansi", stream=open("/dev/null", "w")).start()
-    target = tracked if kind == "tracked" else loop
+    if kind != "alone":
+        tracker = ProgressTracker()
+        tracker.start()
+        task = tracker.add_task("Files", 1_000_000)
+    target = loop if kind == "entered" else tracked
 if kind == "sketch":
     import _thread, operator, os
     from functools import partial
@@ -290,10 +293,11 @@ for line in sys.stdin:  # a round
     cpu = ended.ru_utime + ended.ru_stime - used.ru_utime - used.ru_stime
     print(took, cpu, ended.ru_minflt - used.ru_minflt, flush=True)
 """
-KINDS = ("bare", "entered", "tracked", "alike", "sketch")
-"""A program without progresskit; one whose children do not use its tracker; one with a `track` in each child; and a program without
-progresskit that has as much memory as the third, 4 MB more than the first, and as many threads, which is the floor; and that one with
-the least that progress of a child takes: one hook of the fork, one generator, one write and a thread that would see to a row."""
+KINDS = ("bare", "entered", "tracked", "alike", "sketch", "alone", "shown")
+"""A program without progresskit; one whose children do not use its tracker, which has a task; one with a `track` in each child; a
+program without progresskit that has as much memory as the third, 4 MB more than the first, and as many threads, which is the floor;
+that one with the least that progress of a child takes: one hook of the fork, one generator, one write and a thread that would see to a
+row; one with a `track` in each child and no tracker in the parent; and the third on a terminal. The others write to a log."""
 
 
 class ProcessCost(NamedTuple):
@@ -305,13 +309,26 @@ class ProcessCost(NamedTuple):
 
 
 def short_processes(rounds: int) -> tuple[ProcessCost, ...]:
-    """Return the cost of a short-lived process with a tracker that it does not use, with a `track`, without either but forked by
-    a program as large, and with the least code there, each relative to a program without progresskit; and the second relative to
-    the first. Medians of pairs."""
+    """Return the cost of a short-lived process of each of `KINDS` but the first, relative to that one; and that of a process with a
+    `track` relative to one without in the same program. Medians of pairs."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    environ["TERM"] = "xterm"
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", FORKER]
-    forkers = [subprocess.Popen([*command, kind], env=environ, stdin=pipe, stdout=pipe, text=True) for kind in KINDS]
+    screen, terminal = pty.openpty()
+    threading.Thread(target=_drain, args=(screen,), daemon=True).start()
+    forkers = [
+        subprocess.Popen(
+            [*command, "tracked" if kind == "shown" else kind],
+            env=environ,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=terminal if kind == "shown" else subprocess.DEVNULL,
+            text=True,
+        )
+        for kind in KINDS
+    ]
+    os.close(terminal)
     found: list[list[ProcessCost]] = []
     for _ in range(rounds + 1):
         found.append([])
@@ -325,8 +342,17 @@ def short_processes(rounds: int) -> tuple[ProcessCost, ...]:
     del found[0]  # imports
     return tuple(
         ProcessCost(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
-        for kind, control in ((1, 0), (2, 0), (3, 0), (4, 0), (2, 1))
+        for kind, control in (*((kind, 0) for kind in range(1, len(KINDS))), (2, 1))
     )
+
+
+def _drain(screen: int) -> None:
+    """Read what comes to the terminal until its programs have ended."""
+    try:
+        while os.read(screen, 1 << 16):
+            pass
+    except OSError:
+        pass
 
 
 FRAMER = """
@@ -463,7 +489,7 @@ def main() -> int:
     parser.add_argument("--forks", type=int, default=15)
     options = parser.parse_args()
     loaded = is_loaded()
-    entered, tracked, alike, sketch, loop_alone = short_processes(options.forks)
+    entered, tracked, alike, sketch, alone, on_terminal, loop_alone = short_processes(options.forks)
     pool, counted, expected = handed(options.rounds)
     frame = client_frames(options.rounds, options.seconds / 2)
     rounds = costs(options.processes, options.rounds, options.seconds)
@@ -506,7 +532,9 @@ def main() -> int:
         f"{entered.wall:.2f}, processor time {entered.cpu:.2f}, pages {entered.pages:.2f}; forked by a bare program with as much "
         f"memory and as many threads: wall {alike.wall:.2f}, processor time {alike.cpu:.2f}, with the least code as well: wall "
         f"{sketch.wall:.2f}, processor time {sketch.cpu:.2f}, pages {sketch.pages:.2f}; with a track to without one in the "
-        f"same program: wall {loop_alone.wall:.2f}, processor time {loop_alone.cpu:.2f}, pages {loop_alone.pages:.2f}"
+        f"same program: wall {loop_alone.wall:.2f}, processor time {loop_alone.cpu:.2f}, pages {loop_alone.pages:.2f}; with no tracker "
+        f"in the parent: wall {alone.wall:.2f}, processor time {alone.cpu:.2f}, pages {alone.pages:.2f}; on a terminal: wall "
+        f"{on_terminal.wall:.2f}, processor time {on_terminal.cpu:.2f}, pages {on_terminal.pages:.2f}"
     )
     print(
         f"a client's frame of one task, 10 a second: {1e6 * frame.cold:.0f} us, the control's {1e6 * frame.control:.0f} us"

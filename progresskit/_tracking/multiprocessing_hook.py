@@ -203,11 +203,6 @@ def disallow_joining(wanted: Callable[[], bool]) -> None:
         _wanted.remove(wanted)
 
 
-def may_join() -> bool:
-    """Return whether processes may join the shared tracker, if that is wanted when they start."""
-    return bool(_wanted)
-
-
 def is_wanted() -> bool:
     """Return whether a process that starts now may join although no tracker is entered."""
     return any(wanted() for wanted in _wanted)

@@ -23,7 +23,8 @@ from .._tracking.joining import current_tracker, shared_tracker
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, starts_worker
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker, entered, silent_tracker
-from ..renderers.destinations import draws_rows, hub_client
+from ..renderers.destinations import draws_rows, hub_client, writes_as_printed
+from ..renderers.registry import OBSERVERS
 from . import _brief_ends
 from ._numbers import numbers_for
 
@@ -296,7 +297,7 @@ def detach(tracker: ProgressTracker) -> None:
 
 def _before_fork() -> None:
     global _given, _last_given, _terminal, _prepared_for
-    if not starts_worker(sys._getframe(1)) or not _preload(PRELOADED) or not (entered or _host or is_wanted()):
+    if not starts_worker(sys._getframe(1)) or not _preload(PRELOADED):
         _given = _terminal = None
         return
     if _prepared_for is not None and _prepared_for == _circumstances():
@@ -307,19 +308,19 @@ def _before_fork() -> None:
     _given = _terminal = _prepared_for = None
     try:
         known = task_tree.last_number, *entered
-        _preload(PRELOADED_FOR_HUB)
-        _given = address()
-        _terminal = rows_terminal() if _given is not None else None
-        if _terminal is not None:
-            _preload(PRELOADED_FOR_WORDS)
-        if _host is not None:
-            shared = [joining.shared] if joining.shared is not None and is_wanted() else []
-            for tracker in (*entered, *shared):
-                for task in tracker.tasks:
-                    _host.hand_out(task)
+        joins = bool(entered or _host or is_wanted())
+        if joins:
+            _preload(PRELOADED_FOR_HUB)
+            _given = address()
+            _terminal = rows_terminal() if _given is not None else None
+            if _terminal is not None:
+                _preload(PRELOADED_FOR_WORDS)
+            if _host is not None:
+                for tracker in (*entered, joining.shared):
+                    for task in () if tracker is None else tracker.tasks:
+                        _host.hand_out(task)
         if (
-            _given is not None
-            and _terminal is None
+            (_given is not None and _terminal is None if joins else _leaves_no_line())
             and not _handles
             and not is_patched()
             and hasattr(os.environ, "_data")
@@ -331,7 +332,13 @@ def _before_fork() -> None:
                 # Another thread's task that came after the others were handed out is not among them.
                 _prepared_for = circumstances if known == (task_tree.last_number, *entered) else None
     except Exception:  # an error of the display must not keep the worker from starting
-        _given = None
+        _given = process_hooks.at_once = None
+
+
+def _leaves_no_line() -> bool:
+    """Return whether a brief loop of a worker, which has no hub to report to, would not be shown: in a log."""
+    core = current_tracker()._core
+    return core.terminal is None and not OBSERVERS and writes_as_printed(core.renderer, core.current_stream())
 
 
 def _circumstances() -> tuple[object, ...] | None:
@@ -340,14 +347,12 @@ def _circumstances() -> tuple[object, ...] | None:
     While it stays the same, workers are forked as the last one was: this process copies each memory page that it writes to after a
     fork, and the preparation writes to a hundred. Values of the environment are read without decoding them for the same reason.
     """
-    if _host is None or _handles or multiprocessing_hook.may_join():
-        return None
     environ: Any = getattr(os.environ, "_data", None)  # private: without it, each fork is prepared
-    if environ is None:
+    if _handles or environ is None or (_host is None and (entered or is_wanted() or not _leaves_no_line())):
         return None
-    core = _host.tracker._core
+    core = (current_tracker() if _host is None else _host.tracker)._core
     return (
-        _host.hub.brief_writer,
+        None if _host is None else _host.hub.brief_writer,
         *entered,
         multiprocessing_hook.first_loop,
         core.renderer,
@@ -372,22 +377,26 @@ def _preload(names: tuple[str, ...]) -> bool:
             for name in names:
                 import_module(name)
             _preloaded.add(names)
-    except (
-        Exception
-    ):  # no descriptors left, or the interpreter ends: an error of the display must not keep the worker from starting
+    except Exception:  # no descriptors left, or the interpreter ends: the worker must start all the same
         return False
     return True
 
 
-def _prepare_brief_loop(given: str) -> None:
-    """Prepare the fork of a worker whose first loop is a brief one, and that sets up everything else when it uses a tracker."""
+def _prepare_brief_loop(given: str | None) -> None:
+    """Prepare the fork of a worker whose first loop is a brief one, and that sets up everything else when it uses a tracker.
+
+    Args:
+        given: The address of the hub that the worker joins; None if it joins none, and nobody is told of the loop.
+    """
     global _at_once
     from .._tracking import brief_loop
 
     if _host is not None:
         _brief_ends.writer = _host.hub.brief_writer
-    if _brief_ends.writer is not None:  # the pipe is this process's, or that of the process that forked it
-        brief_loop.prepare(_brief_ends.tell, forked_child.settle)
+    tell = brief_loop.tell_nobody if given is None else _brief_ends.tell
+    # The pipe is this process's, or that of the process that forked it.
+    if given is None or _brief_ends.writer is not None:
+        brief_loop.prepare(tell, forked_child.settle)
         if multiprocessing_hook.first_loop is None:
             multiprocessing_hook.first_loop = brief_loop.first_loop  # here, since the child would copy six pages for it
         if multiprocessing_hook.first_loop is brief_loop.first_loop:
@@ -397,19 +406,20 @@ def _prepare_brief_loop(given: str) -> None:
             process_hooks.at_once = _at_once
 
 
-def _set_up(given: str) -> Callable[[], None]:
+def _set_up(given: str | None) -> Callable[[], None]:
     """Return a function that does the part of a forked worker's set-up that cannot wait.
 
     The worker may live for a millisecond only, and copies each memory page that it writes to, at some microseconds a page. So the
     function has all that it uses at hand; to set the variable in `os.environ`, which encodes it, would write to twenty more.
     """
-    name, value, putenv = os.fsencode(VARIABLE), os.fsencode(given), os.putenv
+    name, value, putenv = os.fsencode(VARIABLE), os.fsencode(given or ""), os.putenv
     set_item = os.environ._data.__setitem__  # type: ignore[attr-defined]  # private: `_before_fork` has found it
     handles = {} if _host is None else _host.handles
 
     def set_up() -> None:
-        set_item(name, value)
-        putenv(name, value)
+        if value:
+            set_item(name, value)
+            putenv(name, value)
         for task in handles.values():
             if task._end is None:
                 task.__class__ = _Untouched

@@ -121,3 +121,29 @@ def test_first_loop_imports_nothing(entered: bool) -> None:
     command = [sys.executable, "-c", f"ENTERED = {entered}\n{FIRST}"]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": FOLDER})
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+ALONE = """
+import multiprocessing, sys, time
+from progresskit import track
+def work(number):
+    for n in track(range(4), f"bar {number}"):
+        if number == 1: time.sleep(0.5)
+        if number == 2 and n == 1: break
+        if number == 3 and n == 2: raise ValueError("3 fails")
+context = multiprocessing.get_context("fork")
+for number in (0, 0, 1, 2, 3):
+    worker = context.Process(target=work, args=(number,)); worker.start(); worker.join(); print(number, worker.exitcode, flush=True)
+for _ in track(range(2), "here"): time.sleep(0.3)
+"""
+
+
+def test_loops_alone_in_a_log() -> None:
+    """A worker that has no hub to report to writes its own lines to a log: of a loop that lasts, and of one that fails; none of
+    others, as in a process that was not forked."""
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, env={"PYTHONPATH": FOLDER})
+    assert done.stdout.splitlines() == ["0 0", "0 0", "1 0", "2 0", "3 1"]
+    told = [line.split(",")[0] for line in done.stderr.splitlines() if re.match(r"bar|here", line)]
+    expected = ["bar 1: started", "bar 1: finished", "bar 3: failed at 50%", "here: started", "here: finished"]
+    assert [line for line in told if line not in expected] == [], done.stderr
+    assert told == expected, done.stderr
