@@ -52,7 +52,6 @@ class Capture:
         descriptors: Whether what C code and other programs write to descriptors 1 and 2 is captured as well.
 
     Attributes:
-        always: Whether lines are captured while no rows stand as well.
         lines: With `quiet`, the lines that were kept off the screen, at most the latest 10,000.
     """
 
@@ -72,7 +71,7 @@ class Capture:
         self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
-        self.always = always
+        self._always = always
         self.is_automatic = automatic
         self._descriptors = descriptors
         self.relay: Relay | None = None  # what programs write comes through it
@@ -107,12 +106,17 @@ class Capture:
         display = tracker.display
         if display is not None and not display.shows_lines:
             return False
-        return (
-            self.always
+        if (
+            self._always
             or not tracker.tree.all_ended
-            or bool(tracker.lines.items)
+            or tracker.lines.items
             or (display is not None and display.renderer.may_be_standing)
-        )
+        ):
+            return True
+        if tracker.lines.before_line is None:
+            return False
+        tracker.lines.before_line()
+        return bool(tracker.lines.items)  # what workers have sent by now comes first
 
     @property
     def captures_again(self) -> bool:

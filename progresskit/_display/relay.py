@@ -209,6 +209,8 @@ class Relay:
     def close(self) -> None:
         """Restore everything at the end of the process. The keeper writes what has not been shown, and what other
         programs still write."""
+        for capture in self.captures:
+            capture.relay = None  # it may end later
         self.captures.clear()
         self._redirecting.clear()
         self._redirected.restore()

@@ -117,11 +117,9 @@ class OwnCapture(Capture[Tracker], Protocol[Tracker]):
     """A tracker's own capture, which also knows what C code and other programs write.
 
     Attributes:
-        always: Whether lines are captured while no rows stand as well.
         holds_lines: Whether it may have lines to queue before a frame.
     """
 
-    always: bool
     holds_lines: bool
 
     @property

@@ -278,16 +278,16 @@ class AutomaticCapture:
         self.lasts: bool = False
         self._held = False  # whether it continues until the tracker is stopped
 
-    def begin(self, tracker: LineOwner, *, always: bool = False) -> None:
+    def begin(self, tracker: LineOwner, *, always: bool = False, hold: bool = False) -> None:
         """Start to capture, if `tracker` draws rows on a terminal and capturing is not switched off.
 
         Args:
             tracker: The tracker.
             always: Whether lines are captured until `end`; otherwise while there are rows.
+            hold: Whether to go on until `end` with lines before which others have come: see `LineQueue.before_line`.
         """
         if self.current is not None:
-            if always:
-                self._held = self.current.always = True
+            self._held = self._held or hold
             return
         if not self.mode:
             return
@@ -306,7 +306,7 @@ class AutomaticCapture:
                 automatic=True,
                 descriptors=self.mode == "descriptors",
             )
-            self._held = always
+            self._held = always or hold
             self.current = capture.start()
         except Exception:  # a user's stream may raise anything; it is not captured then
             pass

@@ -529,6 +529,8 @@ class ProgressTracker:
         core = self._core
         refresh = getattr(core.ticker, "refresh", None)  # not every ticker has it
         if refresh is not None and core.attached:
+            if core.lines.before_line is not None:  # what workers have sent by now is in the frame
+                core.lines.before_line()
             refresh(seconds)
 
     def draws_on(self, stream: object) -> bool:

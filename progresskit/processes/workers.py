@@ -65,6 +65,7 @@ class _Host:
         self.hub: Hub = Hub(self.feed)
         self.handles: dict[int, Task] = {}
         self._most_handles = MOST_HANDLES
+        self._holds_capture = False
         self._shares: dict[int, _Shares] = {}
         self._by_source: dict[Hashable, set[_Shares]] = {}
         self._lock = RLock()  # guards the shares; held only for an addition
@@ -105,8 +106,13 @@ class _Host:
         old, self.feed, self.tracker = self.feed, self._feed(tracker), tracker
         self.hub.move(self.feed)
         old.stop()
-        if self.hub.clients:
-            rows_terminal()  # their words come by the hub
+        if self._holds_capture:
+            self.hold_capture()
+
+    def hold_capture(self) -> None:
+        """Have lines of this process wait for those that workers have sent before, whether or not rows stand."""
+        self._holds_capture = True
+        self.feed._core.capture.begin(self.feed._core, hold=True)
 
     def catch_up(self) -> None:
         """Show what workers have sent, and ask them for their counts of tasks that are not complete."""
@@ -201,8 +207,8 @@ def address() -> str | None:
 def rows_terminal() -> tuple[object, ...] | None:
     """Return the key of the terminal that shows the rows of workers that start now; None if none does.
 
-    What those workers write there comes by the hub, so that what this process writes is captured from now on: otherwise its lines
-    would stand above theirs that came before.
+    What those workers write there comes by the hub. So from now on this process looks before each line of its own whether they have
+    sent something, which would otherwise stand below it.
     """
     forked_child.settle()
     if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
@@ -213,8 +219,8 @@ def rows_terminal() -> tuple[object, ...] | None:
     from .._display.terminal_keys import terminal_key_of
 
     key = terminal_key_of(core)
-    if key is not None:
-        core.capture.begin(core, always=True)
+    if key is not None and _host is not None:
+        _host.hold_capture()
     return key
 
 

@@ -147,3 +147,20 @@ def test_loops_alone_in_a_log() -> None:
     expected = ["bar 1: started", "bar 1: finished", "bar 3: failed at 50%", "here: started", "here: finished"]
     assert [line for line in told if line not in expected] == [], done.stderr
     assert told == expected, done.stderr
+
+
+SILENT = r"""
+import multiprocessing, sys
+from progresskit import track
+worker = multiprocessing.get_context("fork").Process(target=int); worker.start(); worker.join()
+sys.stdout.write("\x1b[2J\x1b[Hdrawn\x1b[K\r"); sys.stdout.flush()
+sys.stderr.write("part, ")
+print("line")
+"""
+
+
+def test_own_screen_of_a_parent() -> None:
+    """What the parent writes while no worker has shown or written anything goes to the terminal as it is."""
+    program = Program(SILENT, PYTHONPATH=FOLDER)
+    assert program.end() == 0
+    assert program.sent == b"\x1b[2J\x1b[Hdrawn\x1b[K\rpart, line\r\n"
