@@ -18,6 +18,7 @@ from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .._tracking.joining import current_tracker
 from .._tracking.lines import MOST_CAPTURED
+from .._tracking.multiprocessing_hook import loaded
 from . import questions
 from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .descriptors import file_key
@@ -330,15 +331,12 @@ _registry = _Registry()
 
 
 def relay_forks() -> bool:
-    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it. Return whether anything is
-    captured."""
-    if not STREAMS:
-        return bool(_registry.relays)
+    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it. Return whether there is one."""
     for capture in dict.fromkeys(capture for captured in captured_streams() for capture in captured.captures):
         _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.forwarder.hold()
-    return True
+    return bool(_registry.relays)
 
 
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:
@@ -402,7 +400,9 @@ def _flush_at_end(captured: CapturedStream[Capture], capture: Capture, flush: Ca
     """Flush a worker's stream. Once its exit functions have been called, that is the last that multiprocessing does: what has
     been written is sent, and a line that has not ended has come to its end."""
     tracker = capture.tracker
-    if tracker is not None and getattr(tracker.ticker, "is_closed", False):
+    if tracker is not None and any(getattr(util, "_exiting", False) for util in loaded("util")):
+        if capture.relay is not None:
+            capture.relay.drain_all()
         captured.end_lines(capture)
         if tracker.attached:
             tracker.ticker.detach(tracker)
@@ -415,10 +415,23 @@ def forked() -> None:
         relay.forwarder.release()
 
 
+def drain_relays() -> None:
+    """Hand on what programs have written by now."""
+    for relay in list(_registry.relays.values()):
+        relay.drain_all()
+
+
 def close_relays() -> None:
     """At the end of the process: close the relays. Their keepers write what has not been shown."""
     while _registry.relays:
         _registry.relays.popitem()[1].close()
+
+
+def leave_relays() -> None:
+    """In a forked child, leave the relays to the parent, but for the child's words beside the parent's rows."""
+    while _registry.relays:
+        relay = _registry.relays.popitem()[1]
+        relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
 
 
 def forget_captures() -> None:
@@ -427,9 +440,7 @@ def forget_captures() -> None:
         _registry.lock = native("_thread", "RLock")()
         UNCAPTURED.clear()
         return
-    while _registry.relays:
-        relay = _registry.relays.popitem()[1]
-        relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
+    leave_relays()
     streams = captured_streams()
     STREAMS.clear()
     _registry.lock = native("_thread", "RLock")()

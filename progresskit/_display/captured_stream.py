@@ -126,6 +126,8 @@ class CapturedStream(Generic[Capture]):
 
     def write(self, text: str) -> int:
         """Capture `text`, or write it as the stream would."""
+        if FIRST_USE[0] is not None and (own := self._own_of_child(FIRST_USE[0])) is not None:
+            return own.write(text)
         thread = get_ident()
         line = self._lines.get(thread)
         # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
@@ -158,6 +160,8 @@ class CapturedStream(Generic[Capture]):
 
     def write_bytes(self, data: Any) -> int:
         """Capture `data`, or write it as the buffer would."""
+        if FIRST_USE[0] is not None and (own := self._own_of_child(FIRST_USE[0])) is not None:
+            return own.write_bytes(data)
         thread = get_ident()
         capture = self._capture_for(thread)
         if capture is None:
@@ -169,6 +173,13 @@ class CapturedStream(Generic[Capture]):
         with memoryview(data) as view:
             self._capture(before + self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
+
+    def _own_of_child(self, settle: Callable[[], object]) -> CapturedStream[Capture] | None:
+        """In a forked child that writes for the first time, put its state in order, so that its parent captures no more; return what
+        the child itself captures the stream with now, if it does."""
+        settle()
+        own = STREAMS.get(id(self.stream))
+        return None if own is self else own
 
     def _write_begun(self, thread: int) -> None:
         """Write what comes before the words of `thread`, which go to the stream itself: a line that has begun, of its own or of a
@@ -327,10 +338,15 @@ class CapturedStream(Generic[Capture]):
 
 STREAMS: dict[int, CapturedStream[Any]] = {}
 """The streams that are captured in this process, by their id(): they are held meanwhile."""
+FIRST_USE: list[Callable[[], object] | None] = [None]
+"""What a forked child must call before it uses what its parent has captured, as its state is not in order yet; None: nothing. (A list,
+since a child copies more memory pages for the name of a module.)"""
 
 
 def captured_streams() -> list[CapturedStream[Any]]:
     """Return the streams that are captured."""
+    if FIRST_USE[0] is not None:
+        FIRST_USE[0]()
     return list(STREAMS.values())
 
 

@@ -16,11 +16,11 @@ from .._system.lazy import is_imported_elsewhere
 from .._system.platform import HAS_FORK
 from .._system.threads import Bell
 from .._tracking import counters as counting
+from .._tracking import multiprocessing_hook
 from .._tracking.core import TrackerCore
 from .._tracking.multiprocessing_hook import is_child_of, load_workers, loaded
 from .._tracking.task_record import TREE_LOCK
 from . import forked_child
-from .forked_child import InheritedTicker
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False
@@ -83,8 +83,12 @@ def _end(*, wait: bool = True) -> None:
     """Show the last frames, then make the calls that were registered for the end."""
     if is_foreign():
         return
-    TICKER.close(wait=wait)
     capture = sys.modules.get("progresskit._display.capture")
+    if (
+        capture is not None and multiprocessing_hook.is_worker
+    ):  # words that its parent shows, before those of the parent's next line
+        capture.drain_relays()
+    TICKER.close(wait=wait)
     if capture is not None:
         capture.close_relays()
     while _at_end:
@@ -115,6 +119,7 @@ _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
 _held: list[Any] = []  # the locks that are held for a fork
+_leaving: list[Callable[[], None]] = []  # what a child calls to leave the relays of its parent
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
 DESCRIPTORS: set[int] = set()
@@ -152,16 +157,14 @@ def before_any_fork() -> None:
     """Prepare a fork, which this thread is about to make: with the calls of `before_fork`, and with no lock held by another thread."""
     global at_once
     load_workers(sys._getframe(1))
-    if forked_child.is_put_off():
-        forked_child.settle()
+    forked_child.settle()
     if not _forking.acquire(timeout=FORKING_SECONDS):
         return
     at_once, _state[IS_FORKING] = None, True
     for call in _before:
         call()
     capture = sys.modules.get("progresskit._display.capture")
-    if capture is not None and capture.relay_forks():
-        at_once = None
+    _leaving[:] = (capture.leave_relays,) if capture is not None and capture.relay_forks() else ()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
     drawing = TICKER.scheduler.drawing
@@ -231,7 +234,9 @@ def _after_in_child(
     if at_once is None:
         _enter_child()
     else:
-        TICKER.__class__ = InheritedTicker
+        for leave in _leaving:
+            leave()
+        forked_child.put_off(TICKER)
         at_once()
 
 

@@ -185,12 +185,12 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
-_last_given: str | None = None  # and for the last one whose fork was prepared
 # What the last fork's preparation depended on; None: the next one prepares anew.
 _prepared_for: tuple[object, ...] | None = None
 _at_once: Callable[[], None] | None = None  # what the last preparation has made
 _preloaded: set[tuple[str, ...]] = set()  # which modules have been imported before a fork
 _terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for a worker being forked
+_last: tuple[str | None, tuple[object, ...] | None] = (None, None)  # both for the last worker whose fork was prepared
 
 
 def address() -> str | None:
@@ -302,14 +302,13 @@ def detach(tracker: ProgressTracker) -> None:
 
 
 def _before_fork() -> None:
-    global _given, _last_given, _terminal, _prepared_for
+    global _given, _terminal, _last, _prepared_for
     if not starts_worker(sys._getframe(1)) or not _preload(PRELOADED):
         _given = _terminal = None
         return
     if _prepared_for is not None and _prepared_for == _circumstances():
         process_hooks.at_once = _at_once
-        if _given is None:  # a process that is no worker has been forked since
-            _given = _last_given
+        _given, _terminal = _last  # a process that is no worker may have been forked since
         return
     _given = _terminal = _prepared_for = None
     try:
@@ -326,7 +325,7 @@ def _before_fork() -> None:
                     for task in () if tracker is None else tracker.tasks:
                         _host.hand_out(task)
         if (
-            (_given is not None and _terminal is None if joins else _leaves_no_line())
+            (_given is not None if joins else _leaves_no_line())
             and not _handles
             and not is_patched()
             and hasattr(os.environ, "_data")
@@ -334,7 +333,7 @@ def _before_fork() -> None:
             _prepare_brief_loop(_given)
             if process_hooks.at_once is not None:
                 circumstances = _circumstances()
-                _last_given = _given
+                _last = _given, _terminal
                 # Another thread's task that came after the others were handed out is not among them.
                 _prepared_for = circumstances if known == (task_tree.last_number, *entered) else None
     except Exception:  # an error of the display must not keep the worker from starting

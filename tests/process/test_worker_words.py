@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from first_words import ALL, begins, raises
 from inpty import ROOT, Program
 
 FOLDER = f"{ROOT}:{Path(__file__).parent}"
@@ -116,3 +117,43 @@ def test_words_in_turn() -> None:
     assert program.end() == 0, program.everything
     said = [row for row in program.everything if re.fullmatch(r"(worker|parent) \d+", row)]
     assert said == [f"{who} {number}" for number in range(15) for who in ("worker", "parent")]
+
+
+FIRST = """
+import multiprocessing
+from first_words import ALL
+from progresskit import ProgressTracker
+context = multiprocessing.get_context("fork")
+with ProgressTracker() as tracker:
+    if ROWS:
+        task = tracker.add_task("Files", total=100)
+        tracker.refresh(60)
+    statuses = []
+    for each in ALL:
+        worker = context.Process(target=each, args=("who",))
+        worker.start()
+        worker.join()
+        statuses.append(worker.exitcode)
+        print("parent after", each.__name__)
+print(statuses)
+"""
+
+
+@pytest.mark.parametrize("rows", [False, True], ids=["no rows", "rows"])
+def test_first_words_of_a_worker(rows: bool) -> None:
+    """A forked worker that has done nothing before says, in whatever way, what it says without progresskit, and its parent's next line
+    stands below it. A line that a worker begins ends with the worker, unless its words go through its parent's relay."""
+    program = Program(f"ROWS = {rows}\n{FIRST}", columns=120, lines=60, PYTHONPATH=FOLDER)
+    assert program.end() == 0, program.everything
+    told = [row for row in program.everything if not re.match(r"(Process|Traceback|  |[■✓] )", row)]
+    expected = []
+    for each in ALL:
+        words = each.__name__.replace("_", " ")
+        expected.append(f"{'ValueError: ' * (each is raises)}who {words}")
+        after = f"parent after {each.__name__}"
+        if rows and each is begins:
+            expected[-1] += f" {after}"
+        else:
+            expected.append(after)
+    assert told == [*expected, "[0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 3, 0, 0]"], program.everything
+    program.check_restored()
