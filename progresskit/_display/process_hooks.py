@@ -84,9 +84,7 @@ def _end(*, wait: bool = True) -> None:
     if is_foreign():
         return
     capture = sys.modules.get("progresskit._display.capture")
-    if (
-        capture is not None and multiprocessing_hook.is_worker
-    ):  # words that its parent shows, before those of the parent's next line
+    if capture is not None and multiprocessing_hook.is_worker:  # its parent's next line comes after them
         capture.drain_relays()
     TICKER.close(wait=wait)
     if capture is not None:
