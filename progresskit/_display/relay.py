@@ -222,10 +222,10 @@ class Relay:
         if self._thread.join(CLOSE_SECONDS):
             self._close_descriptors()
 
-    def _close_descriptors(self) -> None:
+    def _close_descriptors(self, *, but: int | None = None) -> None:
         for key in [key for key, fd in RELAYED.items() if fd in self._own]:
             del RELAYED[key]
-        self._own.close_all()
+        self._own.close_all(but=but)
 
     def enter_child(self, *, relayed: bool) -> None:
         """In a forked child, leave the relay to the parent.
@@ -239,7 +239,8 @@ class Relay:
             self._redirected.redirect_for_good()
         else:
             self._redirected.restore()
-        self._close_descriptors()
+        # `subprocess` with a `preexec_fn` calls the hooks of a fork, and then gives the slave to the program that it starts.
+        self._close_descriptors(but=self.slave)
 
 
 class RelayThread:

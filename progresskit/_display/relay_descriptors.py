@@ -43,10 +43,14 @@ class OwnDescriptors:
             self._open.remove(descriptor)
             os.close(descriptor)
 
-    def close_all(self) -> None:
-        """Close all that are open."""
+    def close_all(self, *, but: int | None = None) -> None:
+        """Close all that are open, except `but`."""
+        kept = [but] if but is not None and but in self._open else []
         while self._open:
-            os.close(self._open.pop())
+            descriptor = self._open.pop()
+            if descriptor not in kept:
+                os.close(descriptor)
+        self._open += kept
 
 
 class RedirectedDescriptors:

@@ -156,3 +156,28 @@ def test_keys_and_questions() -> None:
         *("before 2", "name? Ada", "hello Ada", "after 2"),
     ]
     program.check_restored()
+
+
+PREPARED = """
+import asyncio, os, subprocess
+from progresskit import current_tracker, track
+async def started(n):
+    program = await asyncio.create_subprocess_exec("echo", f"awaited {n}", preexec_fn=os.getpid)
+    await program.wait()
+for n in track(range(2), "Files"):
+    current_tracker().refresh(60)
+    subprocess.run(["echo", f"prepared {n}"], preexec_fn=lambda: os.nice(1), check=True)
+    subprocess.run(f"echo shell {n} >&2", shell=True, preexec_fn=os.setpgrp, check=True)
+    asyncio.run(started(n))
+subprocess.run(["echo", "after"], preexec_fn=os.getpid, check=True)
+"""
+
+
+def test_programs_with_a_preexec_fn() -> None:
+    """A program that is prepared in the forked child, where the hooks of a fork are called, starts and is shown all the same."""
+    program = Program(PREPARED)
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Files" not in row]
+    expected = [f"{kind} {n}" for n in range(2) for kind in ("prepared", "shell", "awaited")]
+    assert rows == [*expected, "after"], program.everything
+    program.check_restored()
