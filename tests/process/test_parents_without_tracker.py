@@ -164,3 +164,27 @@ def test_own_screen_of_a_parent() -> None:
     program = Program(SILENT, PYTHONPATH=FOLDER)
     assert program.end() == 0
     assert program.sent == b"\x1b[2J\x1b[Hdrawn\x1b[K\rpart, line\r\n"
+
+
+AT_EXIT = """
+import multiprocessing.util, sys
+from progresskit import track
+def work():
+    for _ in track(range(3)): pass
+workers = [multiprocessing.get_context("fork").Process(target=work) for _ in range(3)]
+for worker in workers: worker.start()
+if JOINED:
+    for worker in workers: worker.join()
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("joined", [True, False], ids=["joined", "left"])
+def test_last_line_of_brief_workers(joined: bool) -> None:
+    """What workers have done is told at the end of a program that has imported multiprocessing first, whose exit function then comes
+    after progresskit's; no row is left."""
+    program = Program(f"JOINED = {joined}\n{AT_EXIT}", PYTHONPATH=FOLDER)
+    assert program.end() == 0, program.everything
+    said = [re.sub(r" in .*", "", row) for row in program.everything]
+    assert said == ["the end", "✓ 3 tasks, 9 items"], program.everything
+    program.check_restored()
