@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from inpty import Program
+from seen import until_true
 
 from progresskit._display.relay_descriptors import OwnDescriptors
 from progresskit._display.relay_keeper import Keeper
@@ -203,6 +204,16 @@ with ProgressTracker(capture="descriptors") as tracker:
 )
 
 
+def stop_between_moves(keeper: int) -> None:
+    """Stop the process `keeper` while it does not hold the lock of the words, which the job would wait for."""
+    while True:
+        os.kill(keeper, signal.SIGSTOP)
+        until_true(lambda: Path(f"/proc/{keeper}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        if not any(line.split()[4] == str(keeper) for line in Path("/proc/locks").read_text().splitlines()):
+            return
+        os.kill(keeper, signal.SIGCONT)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the keeper is found in /proc")
 def test_question_that_a_frame_moves() -> None:
     """A program's question is shown where frames move its words before the keeper does, which then does not ring."""
@@ -211,7 +222,7 @@ def test_question_that_a_frame_moves() -> None:
     processes = [path for path in Path("/proc").iterdir() if path.name.isdigit()]
     keepers = [int(path.name) for path in processes if is_keeper(path, program.pid)]
     assert len(keepers) == 1
-    os.kill(keepers[0], signal.SIGSTOP)
+    stop_between_moves(keepers[0])
     try:
         os.write(program.fd, b"\n")
         program.until("go on? ")
