@@ -71,7 +71,7 @@ def _see_to_the_end() -> None:
         finalize = getattr(sys.modules.get(f"{process.__package__}.util"), "Finalize", None)
         if finalize is not None and is_child_of(process):
             _seen_to = os.getpid()
-            finalize(None, end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
+            finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
 
 
 def is_foreign() -> bool:
@@ -79,9 +79,9 @@ def is_foreign() -> bool:
     return os.getpid() != _state[PROCESS]
 
 
-def end(*, wait: bool = True) -> None:
+def _end(*, wait: bool = True) -> None:
     """Show the last frames, then make the calls that were registered for the end."""
-    if is_foreign() or (wait and any(is_pending() for is_pending in _before_end)):
+    if is_foreign():
         return
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None and multiprocessing_hook.is_worker:  # its parent's next line comes after them
@@ -94,15 +94,6 @@ def end(*, wait: bool = True) -> None:
     windows = sys.modules.get("progresskit._system.windows")
     if windows is not None:
         windows.put_mode_back()
-
-
-def end_after(is_pending: Callable[[], bool]) -> None:
-    """Put the end off for as long as `is_pending()` is true; whoever registers that calls `end` afterwards.
-
-    Exit functions are called in the reverse order of their registration, so that this module's may come before one that has still to
-    stop something: multiprocessing's.
-    """
-    _before_end.append(is_pending)
 
 
 def at_end(call: Callable[[], None]) -> None:
@@ -137,7 +128,6 @@ that `before_fork` was given."""
 _forking = RLock()  # held from before a fork until after it, since what the hooks prepare is for that fork alone
 _in_order: list[Callable[[], None]] = []
 _at_end: list[Callable[[], None]] = []
-_before_end: list[Callable[[], bool]] = []
 
 
 def was_prepared() -> bool:
@@ -253,7 +243,6 @@ def _enter_child() -> None:
     _forking = RLock()
     _held.clear()
     _at_end.clear()
-    _before_end.clear()
     DESCRIPTORS.clear()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
@@ -267,4 +256,4 @@ def _enter_child() -> None:
 
 if HAS_FORK:
     os.register_at_fork(before=before_any_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
-atexit.register(end)
+atexit.register(_end)

@@ -76,8 +76,6 @@ class _Host:
 
             # After multiprocessing has joined the workers. Kept, since each forked child would copy eight pages to free it.
             self._finalizer = Finalize(None, self._stop, exitpriority=-200)
-            self._end = Finalize(None, process_hooks.end, exitpriority=-300)
-            process_hooks.end_after(self._finalizer.still_active)
         except ImportError:
             pass
 

@@ -73,7 +73,7 @@ for row in track(range(3), "Größe", keep=True):
     print("row 東京", row)
     until_seen()
 from progresskit._display import process_hooks
-process_hooks.end()
+process_hooks._end()
 print("mode", console.mode, "set", len(console.modes))
 """
 PIPE = """

@@ -61,9 +61,9 @@ def test_mode(play: Windows, stream: TextIO) -> None:
     console = play()
     first, second = StreamTerminal(stream, {}), StreamTerminal(stream, {})
     assert first.has_sequences and second.has_sequences and console.mode == PROCESSED | WRAPS | SEQUENCES
-    process_hooks.end()
+    process_hooks._end()
     assert console.mode == PROCESSED | WRAPS and len(console.modes) == 2
-    process_hooks.end()
+    process_hooks._end()
     assert len(console.modes) == 2
 
 
