@@ -12,6 +12,8 @@ from hypothesis import strategies as some
 from progresskit import Frame, ProgressTracker, TaskView
 from progresskit._model.frames import decode, encode
 from progresskit._model.states import ENDED, State
+from progresskit.processes import _protocol
+from progresskit.processes._inbox import Inbox, Sender
 from progresskit.processes._sources import BLANKS
 from progresskit.processes.feed import Feed
 from progresskit.renderers.ansi import AnsiRenderer
@@ -304,3 +306,14 @@ def test_loop_over_results_ends_below_them() -> None:
         tracker._core.lines.before_line = None
         feed.stop()
     assert [row.split()[1] for row in terminal.screen if row.strip()] == ["file", "loop"]
+
+
+def test_pending_until_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread is just giving counts as pending: a line that comes meanwhile must wait for it."""
+    inbox, sender = Inbox(Bench().feed), Sender()
+    inbox.store(sender, [(_protocol.LINES, b"words"), (_protocol.ENDED, encode(Frame(0.0)).encode())])
+    meanwhile: list[tuple[int, int]] = []
+    monkeypatch.setattr(inbox, "give_counts", lambda: meanwhile.append((inbox.lines, inbox.ends)))
+    inbox.give()
+    assert meanwhile == [(1, 1)]
+    assert (inbox.lines, inbox.ends) == (0, 0)
