@@ -148,6 +148,8 @@ class TrackerGroup:
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
             queue, capture = tracker.lines, tracker.capture.current
+            if queue.before_line is not None and tracker.tree.has_ends:
+                queue.before_line()  # a loop over workers' results has ended, after the tasks that it waited for
             held = capture is not None and capture.holds_lines
             if not (queue.items or held or queue.has_dropped or queue.before_drain):  # most frames: no line waits
                 queue.behind = False
@@ -487,7 +489,10 @@ class Display:
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
-            ended.extend(frame.ended)
+            if ended and frame.ended:  # a renderer puts tasks of one block in the order in which they were created
+                parts.append(([], list(frame.ended)))
+            else:
+                ended.extend(frame.ended)
             frame = frame._replace(ended=tuple(view for _, group in parts for view in group))
         if not rows and in_place:
             frame = frame._replace(tasks=(), more=0)

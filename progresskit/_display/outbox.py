@@ -180,6 +180,8 @@ class Outbox:
             terminal.send(self.handle.drain(), patience)
             if terminal.bytes_accepted != before:
                 self._accepted = self._wall()
+            if self.lines or (self.frame is not None and self.frame.ended):
+                terminal.tell_others()
             self.owes_words = self.owes_words and terminal.congested
             if not terminal.congested:
                 self._stuck = None

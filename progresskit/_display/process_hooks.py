@@ -96,6 +96,52 @@ def _end(*, wait: bool = True) -> None:
         windows.put_mode_back()
 
 
+def _at_exit() -> None:
+    """Show the last frames, or leave that to the stop of the hub, which comes after the workers' end."""
+    global _is_exiting
+    if _stop_of_hub is None or _stop_of_hub[0] != os.getpid():
+        _end()
+        return
+    _is_exiting = True
+    if _comes_before_multiprocessing:
+        sys.unraisablehook = _after_stop(sys.unraisablehook, _stop_of_hub[1])
+    else:  # Ctrl-C has come while multiprocessing waited
+        _stop_of_hub[1]()
+
+
+def _after_stop(tell: Callable[..., object], stop: Callable[[], None]) -> Callable[..., object]:
+    """Wrap the hook `tell` so that the hub stops before it: Ctrl-C while multiprocessing waits for workers skips their finalizers."""
+
+    def stop_and_tell(error: Any) -> object:
+        if _stop_of_hub is not None and _stop_of_hub[0] == os.getpid():
+            stop()
+        return tell(error)
+
+    return stop_and_tell
+
+
+def end_with_hub(stop: Callable[[], None]) -> None:
+    """Have the last frames drawn when the hub has stopped, after multiprocessing has joined the workers.
+
+    They may run on for long after the program's last line, and one that is terminated has its last line then. An interpreter that shuts
+    down starts no threads (from 3.12 on), so that displays could not be opened again.
+
+    Args:
+        stop: Stops the hub, and calls `hub_has_stopped`. It is called where an error keeps multiprocessing from doing that.
+    """
+    global _stop_of_hub
+    _stop_of_hub = os.getpid(), stop
+
+
+def hub_has_stopped() -> None:
+    """Draw the last frames now if the process's end has waited for that."""
+    global _stop_of_hub
+    if _stop_of_hub is not None and _stop_of_hub[0] == os.getpid():
+        _stop_of_hub = None
+        if _is_exiting:
+            _end()
+
+
 def at_end(call: Callable[[], None]) -> None:
     """Register `call` for the end of this process, after the last frames."""
     _at_end.append(call)
@@ -115,6 +161,11 @@ _state = [os.getpid(), False, True]
 those before the fork were called. A list, since a child copies more memory pages for the names of a module."""
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
+_stop_of_hub: tuple[int, Callable[[], None]] | None = None  # the process that has a hub, and what stops it
+_is_exiting = False  # whether the end of the process waits for that
+_comes_before_multiprocessing = (
+    "multiprocessing.util" in sys.modules
+)  # at the end of the process; the last one registered is first
 TICKER = ThreadTicker(begin=_begin)
 _held: list[Any] = []  # the locks that are held for a fork
 _leaving: list[Callable[[], None]] = []  # what a child calls to leave the relays of its parent
@@ -256,4 +307,4 @@ def _enter_child() -> None:
 
 if HAS_FORK:
     os.register_at_fork(before=before_any_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
-atexit.register(_end)
+atexit.register(_at_exit)

@@ -13,6 +13,7 @@ import stat
 import sys
 import time
 from _thread import get_ident
+from contextlib import suppress
 from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -59,6 +60,8 @@ _BLOCKS = "█▏━✓…⠋"
 FALLBACK_SIZE = (80, 24)
 CUT_OFF = b"\x18\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2026l\r\n"
 """Ends a frame that was cut off at any byte: CAN ends an unfinished sequence, then all modes are restored."""
+NOTE = b"\x1b[?25h"
+"""Changes nothing: the cursor is visible after each frame."""
 TURN_POLL_SECONDS = 0.002
 """Seconds between two attempts to write to a terminal that another process is writing to."""
 PIECE = 512
@@ -254,6 +257,17 @@ class StreamTerminal:
                     return
                 for descriptor in (others.own, others.notes):
                     _closers[descriptor] = _Closer(self, descriptor)
+
+    def tell_others(self) -> None:
+        """Have other displays on this terminal notice that lines were sent, so that they do not draw their rows over them.
+
+        Frames go through a descriptor whose writes nobody hears of. Rows that change are no news for others; lines that stay are.
+        """
+        others = self.others
+        if others is not None and self.fd is not None and not self.dark and not self.congested and _ready(self.fd, 0.0):
+            with suppress(OSError):  # the terminal is gone
+                os.write(self.fd, NOTE)
+            others.have_written()  # which was this
 
     @property
     def file(self) -> TextIO:

@@ -82,8 +82,11 @@ class ThreadTicker:
         return True
 
     def wake(self) -> None:
-        """Draw soon: end a long sleep of the ticker."""
-        self.thread.wake()
+        """Draw soon: end a long sleep of the ticker. Where there is no thread, the caller draws what is due."""
+        if self.inline.is_on:
+            self.inline.poll()
+        else:
+            self.thread.wake()
 
     def flush_soon(self, seconds: float | None = None) -> None:
         """Flush pending frames and wait for it, because the process may be killed as soon as the caller continues.

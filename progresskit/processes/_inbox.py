@@ -58,8 +58,8 @@ class Inbox:
 
     Attributes:
         feed: The feed that receives them.
-        lines: The number of pending messages with printed lines.
-        ends: The number of pending messages with ended tasks.
+        lines: The number of messages with printed lines that are pending or being given.
+        ends: The number of those with ended tasks.
         dropped: The number of dropped messages: malformed, or too many.
         follows_marks: Whether somebody reads the clients' words, and says which marks have been reached.
     """
@@ -150,8 +150,6 @@ class Inbox:
                 taken = [(client, *self._take(client)) for client in ready]
                 self._ready = {client: None for client in ready if client.messages}
                 brief_ends, self._brief_ends = self._brief_ends, []
-                left = [kind for client in self._ready for kind, _ in client.messages]
-                self.lines, self.ends = left.count(LINES), left.count(ENDED)
             if brief_ends:
                 self.feed.add_brief_ends(brief_ends)
             self.give_counts()  # first: counts must arrive before their client is removed
@@ -174,6 +172,9 @@ class Inbox:
             if taken and self.feed._core.pending_output:
                 self.feed.show()
         finally:
+            with self._lock:  # not before: who adds a line meanwhile must wait for those that have been taken
+                left = [kind for client in self._ready for kind, _ in client.messages]
+                self.lines, self.ends = left.count(LINES), left.count(ENDED)
             self._giving.release()
 
     def _take(self, client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ MOST_HANDLES = 1_000
 
 LINE_SECONDS = 0.02
 """The most seconds that a line of this process waits for workers' lines from before it."""
+LEAVING_SECONDS = 1.0
+"""The most seconds that the end of the process waits for workers that were interrupted with it."""
 ASK_SECONDS = 1.0
 """The most seconds that the end of a tracker waits for the workers' counts."""
 
@@ -76,6 +79,7 @@ class _Host:
 
             # After multiprocessing has joined the workers. Kept, since each forked child would copy eight pages to free it.
             self._finalizer = Finalize(None, self._stop, exitpriority=-200)
+            process_hooks.end_with_hub(self._stop_early)
         except ImportError:
             pass
 
@@ -123,6 +127,18 @@ class _Host:
     def _stop(self) -> None:
         self.hub.stop()
         self.feed.stop()
+        process_hooks.hub_has_stopped()
+
+    def _stop_early(self) -> None:
+        """Stop although multiprocessing has not joined the workers, interrupted by Ctrl-C. Most end of the same, and say so."""
+        until = time.monotonic() + LEAVING_SECONDS
+        try:
+            from multiprocessing import active_children
+
+            for process in active_children():
+                process.join(max(until - time.monotonic(), 0.0))
+        finally:
+            self._stop()
 
     # Counts of tasks that were handed out
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as some
 from progresskit import Frame, ProgressTracker, TaskView
 from progresskit._model.frames import decode, encode
 from progresskit._model.states import ENDED, State
+from progresskit.processes import _protocol
+from progresskit.processes._inbox import Inbox, Sender
 from progresskit.processes._sources import BLANKS
 from progresskit.processes.feed import Feed
 from progresskit.renderers.ansi import AnsiRenderer
@@ -282,3 +284,36 @@ def test_hostile_frame(frames: list[Frame], rows: int | None) -> None:
         assert not (got.more and rows) or len(positions) < rows
         for drawer in drawers:
             drawer.render(got)
+
+
+def test_loop_over_results_ends_below_them() -> None:
+    """The end of this process's loop stands below those of workers' tasks for which it waited, also if they are read only then."""
+    clock, ticker, terminal = ManualClock(), ManualTicker(), EmulatedTerminal(80, 10)
+    with ProgressTracker(AnsiRenderer, terminal=terminal, clock=clock, ticker=ticker) as tracker:
+        loop = tracker.add_task("loop", total=1)
+        feed = Feed.beside(tracker)
+        feed._core.lines.items = tracker._core.lines.items
+        (file,) = views("file")
+        feed.receive("worker", Frame(0.0, (file,)))
+        clock.advance(1.0)
+        ticker.tick()
+        result = Frame(1.0, (), (file._replace(state="finished", keep=True),))
+        tracker._core.lines.before_line = lambda: feed.receive("worker", result)
+        loop.advance()
+        loop.finish()
+        clock.advance(1.0)
+        ticker.tick()
+        tracker._core.lines.before_line = None
+        feed.stop()
+    assert [row.split()[1] for row in terminal.screen if row.strip()] == ["file", "loop"]
+
+
+def test_pending_until_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread is just giving counts as pending: a line that comes meanwhile must wait for it."""
+    inbox, sender = Inbox(Bench().feed), Sender()
+    inbox.store(sender, [(_protocol.LINES, b"words"), (_protocol.ENDED, encode(Frame(0.0)).encode())])
+    meanwhile: list[tuple[int, int]] = []
+    monkeypatch.setattr(inbox, "give_counts", lambda: meanwhile.append((inbox.lines, inbox.ends)))
+    inbox.give()
+    assert meanwhile == [(1, 1)]
+    assert (inbox.lines, inbox.ends) == (0, 0)

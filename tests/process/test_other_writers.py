@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
-from inpty import Program
+from inpty import ROOT, Program
 
 OTHERS = """
 import ctypes, multiprocessing, os
@@ -52,3 +53,28 @@ def test_others() -> None:
     kinds = ("worker", "from C", "spawned", "anew", "known")
     assert rows == [f"{kind} {n}" for n in range(4) for kind in kinds] + ["the end"]
     program.check_restored()
+
+
+UNRELATED = """
+import subprocess, sys
+job = "import sys; from bars import bar; bar(*sys.argv[1:])"
+jobs = [subprocess.Popen([sys.executable, "-c", job, name, gate]) for name, gate in GATES]
+for each in jobs: each.wait()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of writes to a terminal")
+def test_last_lines_of_unrelated_programs(tmp_path: Path) -> None:
+    """Programs that know nothing of each other (`a.py & b.py &`) draw over each other's rows, but never over a last line."""
+    gates = [(name, str(tmp_path / name)) for name in ("one", "two")]
+    program = Program(
+        f"GATES = {gates!r}\n{UNRELATED}", PYTHONPATH=f"{ROOT}:{Path(__file__).parent}:{Path(__file__).parents[1]}"
+    )
+    program.until("one")
+    program.until("two")
+    (tmp_path / "one").touch()
+    program.until("✓")
+    program.until("two", program.sent.count(b"two") + 1)  # drawn once more
+    (tmp_path / "two").touch()
+    assert program.end() == 0, program.everything
+    assert [row.split()[1] for row in program.everything if "✓" in row] == ["one", "two"], program.everything
