@@ -12,6 +12,7 @@ import sys
 import threading
 from _thread import RLock
 
+from .._system import interrupts
 from .._system.lazy import is_imported_elsewhere
 from .._system.platform import HAS_FORK
 from .._system.threads import Bell
@@ -204,6 +205,14 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 def before_any_fork() -> None:
     """Prepare a fork, which this thread is about to make: with the calls of `before_fork`, and with no lock held by another thread."""
+    interrupts.forget()
+    try:
+        _prepare_fork()
+    except KeyboardInterrupt:
+        interrupts.raise_after_fork()
+
+
+def _prepare_fork() -> None:
     global at_once
     load_workers(sys._getframe(1))
     forked_child.settle()
@@ -247,6 +256,8 @@ def _after_in_parent() -> None:
         capture = sys.modules.get("progresskit._display.capture")
         if capture is not None:
             capture.forked()
+    except KeyboardInterrupt:
+        interrupts.raise_after_fork()
     finally:
         _forking.release()
 
@@ -307,4 +318,5 @@ def _enter_child() -> None:
 
 if HAS_FORK:
     os.register_at_fork(before=before_any_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+    os.register_at_fork(after_in_parent=interrupts.AFTER_FORK)
 atexit.register(_at_exit)

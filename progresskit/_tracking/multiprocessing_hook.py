@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .._system import interrupts
 from .._system.lazy import BEFORE_FORK, CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
 from .._system.platform import HAS_FORK
 
@@ -185,9 +186,15 @@ def load_workers(frame: FrameType | None) -> None:
 
 def _before_fork() -> None:
     if PROCESS_HOOKS not in sys.modules:  # otherwise its own hook does this
-        load_workers(sys._getframe(1))
+        is_interrupted = False
+        try:
+            load_workers(sys._getframe(1))
+        except KeyboardInterrupt:  # as soon as all was loaded
+            is_interrupted = True
         if PROCESS_HOOKS in sys.modules:  # it has just registered its hook, which is called for later forks only
             load(BEFORE_FORK)()
+        if is_interrupted:
+            interrupts.raise_after_fork()
 
 
 def allow_joining(wanted: Callable[[], bool]) -> None:

@@ -101,12 +101,12 @@ def test_forks_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_free(process_hooks._forking)
 
 
-def test_ctrl_c_before_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What raises in the hooks before a fork, Ctrl-C above all, leaves no lock held, in neither process."""
+def test_error_before_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What raises in the hooks before a fork, as a signal's handler may, leaves no lock held, in neither process."""
     told: list[Any] = []
 
     def interrupt() -> None:
-        raise KeyboardInterrupt
+        raise SystemExit
 
     monkeypatch.setattr(sys, "unraisablehook", told.append)
     monkeypatch.setattr(process_hooks, "_before", [interrupt])
@@ -114,6 +114,44 @@ def test_ctrl_c_before_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(told) == 1
     for lock in (process_hooks._forking, TREE_LOCK, process_hooks.TICKER.scheduler.lock):
         assert is_free(lock)
+
+
+INTERRUPTED = """
+import os, signal, sys
+from multiprocessing import get_context
+from progresskit import ProgressTracker
+from progresskit._tracking import multiprocessing_hook
+
+def interrupt(*given):
+    global interrupt
+    load_workers(*given)
+    if interrupt is not None:
+        interrupt = None
+        signal.raise_signal(signal.SIGINT)
+
+load_workers, multiprocessing_hook.load_workers = multiprocessing_hook.load_workers, interrupt
+if FIRST:
+    ProgressTracker("none").start()
+else:
+    from progresskit._display import process_hooks
+    process_hooks.load_workers = interrupt
+for _ in range(2):
+    try:
+        worker = get_context("fork").Process(target=os.getpid)
+        worker.start()
+        worker.join()
+        print("started")
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first fork", "hooks are there"])
+def test_ctrl_c_before_a_fork(first: bool) -> None:
+    """Ctrl-C while the hooks before a fork run, the first of which loads much, is not lost: it is raised once, after the fork."""
+    code = f"FIRST = {first}\n{INTERRUPTED}"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("interrupted\nstarted\n", "")
 
 
 def test_fork_without_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
