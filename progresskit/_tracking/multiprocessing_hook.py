@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 
-from .._system import interrupts
 from .._system.lazy import BEFORE_FORK, CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
 from .._system.platform import HAS_FORK
 
@@ -194,6 +193,8 @@ def _before_fork() -> None:
         if PROCESS_HOOKS in sys.modules:  # it has just registered its hook, which is called for later forks only
             load(BEFORE_FORK)()
         if is_interrupted:
+            from .._system import interrupts
+
             interrupts.raise_after_fork()
 
 
