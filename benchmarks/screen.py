@@ -49,6 +49,7 @@ def output_of(arguments: Sequence[str]) -> Iterator[bytes]:
     """
     pid, terminal = pty.fork()
     if pid == 0:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         environ = {name: value for name, value in os.environ.items() if name != "CI"}
         os.execve(sys.executable, [sys.executable, *arguments], {**environ, "TERM": "xterm-256color"})
     last = b""

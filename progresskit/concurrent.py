@@ -5,7 +5,6 @@ Order, results and exceptions are the standard library's. Knows futures and exec
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import time
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from ._tracking import multiprocessing_hook
 from ._tracking.joining import current_tracker
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Iterable, Iterator
     from concurrent.futures import Executor, Future
 
@@ -54,6 +54,8 @@ def gather(
         >>> asyncio.run(main())
         [2, 4]
     """
+    import asyncio  # late, see `as_completed`
+
     futures: dict[Any, Any] = {}
     for awaitable in awaitables:
         if awaitable not in futures:
@@ -114,6 +116,8 @@ def as_completed(
     if given and all(isinstance(each, concurrent.futures.Future) for each in given):
         source = concurrent.futures.as_completed(given, timeout=timeout)
     else:
+        import asyncio  # a pool's program does without, and asyncio takes longer than this package
+
         source = asyncio.as_completed(given, timeout=timeout)
     # One that is given twice comes once.
     return current_tracker().track(source, description, total=len(set(given)), unit=unit, **options)

@@ -15,12 +15,13 @@ from _thread import start_new_thread
 from contextlib import contextmanager
 from functools import partial
 from time import sleep
-from typing import TYPE_CHECKING, Any
 
 from .platform import has_signal_masks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 _ALL_SIGNALS = frozenset(_signal.valid_signals()) if has_signal_masks() else frozenset()
 _BLOCK_SIGNALS = (partial(_signal.pthread_sigmask, _signal.SIG_BLOCK, _ALL_SIGNALS),) if has_signal_masks() else ()

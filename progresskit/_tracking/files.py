@@ -15,8 +15,9 @@ from .joining import current_tracker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import IO, Any, Self
+    from typing import IO, Any, Literal, Self, overload
 
     from .task import Task
 
@@ -33,6 +34,11 @@ class TrackedFile:
         self._task = task
         self._at = 0  # the position, relative to the first one
         self._farthest = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed. Not left to `__getattr__`: a text file over this one asks for each line."""
+        return self._file.closed
 
     def _moved(self, amount: int) -> None:
         self._at += amount
@@ -92,7 +98,14 @@ class TrackedFile:
         return after
 
     def __iter__(self) -> Iterator[Any]:
-        return self
+        """Return the lines. A generator, because a call of `__next__` and its calls would cost several times what a line does."""
+        readline, advance = self._file.readline, self._task.advance
+        while line := readline():
+            self._at = at = self._at + len(line)
+            if at > self._farthest:
+                advance(at - self._farthest)
+                self._farthest = at
+            yield line
 
     def __next__(self) -> Any:
         line = self._file.readline()
@@ -120,14 +133,6 @@ class TrackedTextFile(TrackedFile):
     """A text file that advances a task by the characters that pass through it."""
 
 
-class _TextFileOfBytes(TrackedTextFile):
-    """A text file that advances a task by the bytes that its text was read from: it may be ahead of the text by one
-    buffer."""
-
-    def _moved(self, amount: int) -> None:
-        super()._moved(self._file.buffer.tell() - self._at)  # type: ignore[attr-defined]  # text files over bytes have it
-
-
 # Libraries check for these types before they accept a file. They are not base classes, because their finaliser would
 # close the caller's file.
 io.BufferedIOBase.register(TrackedFile)
@@ -153,10 +158,25 @@ def wrap_file(file: IO[Any], task: Task) -> TrackedFile:
     return (TrackedTextFile if isinstance(file, io.TextIOBase) else TrackedFile)(file, task)
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def open_file(
+        path: str | os.PathLike[str],
+        mode: Literal["r", "rt", "tr"],
+        description: str | None = None,
+        **arguments: Any,
+    ) -> AbstractContextManager[io.TextIOWrapper]: ...
+    @overload
+    def open_file(
+        path: str | os.PathLike[str], mode: str = "rb", description: str | None = None, **arguments: Any
+    ) -> AbstractContextManager[TrackedFile]: ...
+
+
 @contextmanager
 def open_file(
     path: str | os.PathLike[str], mode: str = "rb", description: str | None = None, **arguments: Any
-) -> Iterator[TrackedFile]:
+) -> Iterator[Any]:
     """Open the file at `path` with a task that reading or writing advances; both end with the block.
 
     Args:
@@ -182,4 +202,13 @@ def open_file(
         tracker = current_tracker()
         title = os.path.basename(name) if description is None else description
         with tracker.add_task(title, total=total or None, unit="B" if of_bytes else "char") as task:
-            yield _TextFileOfBytes(file, task) if reads and "b" not in mode else wrap_file(file, task)
+            yield _text_of(file, task, arguments.get("newline")) if reads and "b" not in mode else wrap_file(file, task)
+
+
+def _text_of(file: IO[Any], task: Task, newline: str | None) -> io.TextIOWrapper:
+    """Return the text of `file`, a text file, as `open` gives it, from bytes that are counted: they may be ahead of the text by one
+    buffer, and a line costs what it costs without a task."""
+    counted: Any = wrap_file(file.buffer, task)  # type: ignore[attr-defined]  # text files over bytes have it
+    text = io.TextIOWrapper(counted, file.encoding, file.errors, newline)  # type: ignore[attr-defined]  # as `buffer`
+    text.mode = file.mode  # as `open` does
+    return text

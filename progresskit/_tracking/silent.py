@@ -26,5 +26,9 @@ class SilentTicker:
     def wait_for_lines(self, tracker: object, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
+    def note_unseen(self, task: object) -> bool:
+        """Return False: no other process shows the task."""
+        return False
+
     def detach(self, tracker: object) -> None:
         """Do nothing."""

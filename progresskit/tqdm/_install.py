@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, spec_from_file_location
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ ALIASES = {
 """Module names that tqdm keeps for programs written for its early versions -> modules of this package."""
 
 
-class _Alias(Loader):
+class _Alias:  # without the classes of `importlib.abc`, whose import takes longer than the rest of this package
     """An import loader that returns a module of this package under tqdm's name."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -45,7 +44,7 @@ class _Alias(Loader):
             module.__package__ = module.__spec__.parent if module.__spec__ is not None else OURS
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """An import finder that finds `tqdm` and its modules in this package, as far as this package has them."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -59,7 +58,7 @@ class _Finder(MetaPathFinder):
         if found is None:
             return None
         is_package = found.submodule_search_locations is not None
-        spec = ModuleSpec(name, _Alias(), origin=found.origin, is_package=is_package)
+        spec = ModuleSpec(name, _Alias(), origin=found.origin, is_package=is_package)  # type: ignore[arg-type]  # no `Loader`
         spec.submodule_search_locations = found.submodule_search_locations
         return spec
 

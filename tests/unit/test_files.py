@@ -6,6 +6,7 @@ import copy
 import gzip
 import io
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +132,55 @@ def test_a_text_file_counts_bytes(tmp_path: Path) -> None:
     """A text file that `open_file` reads has its size as total, whatever its characters and line ends are."""
     path = tmp_path / "größe.txt"
     path.write_bytes("größe\r\n東京\r\n".encode() * 3_000)
-    with ProgressTracker("none"), open_file(path, "r", encoding="utf-8") as file:
-        task = file._task
+    with ProgressTracker("none") as tracker, open_file(path, "r", encoding="utf-8") as file:
+        (task,) = tracker.tasks
         assert task.total == path.stat().st_size
         assert next(file) == "größe\n"
         assert 0 < task.completed < task.total
         assert sum(1 for _ in file) == 5_999
     assert (task.completed, task.state) == (task.total, "finished")
+
+
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_a_line_costs_one_python_call(mode: str, tmp_path: Path) -> None:
+    """A line of a file takes a text file's question whether it is closed, or a generator's turn and `advance`: no further
+    Python function."""
+    path = tmp_path / "lines.txt"
+    path.write_bytes(b"one,two\n" * 1_000)
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call" and frame.f_code.co_name != "advance"
+
+    with ProgressTracker("none"), open_file(path, mode) as file:
+        sys.setprofile(count)
+        try:
+            lines = sum(1 for _ in file)
+        finally:
+            sys.setprofile(None)
+    assert lines == 1_000
+    assert calls < 2.1 * lines  # the sum's own generator is one of them
+
+
+@pytest.mark.parametrize("newline", [None, "", "\n"])
+def test_text_is_as_open_gives_it(newline: str | None, tmp_path: Path) -> None:
+    """Lines, positions and names of a text that `open_file` reads are those of `open`."""
+    path = tmp_path / "lines.txt"
+    path.write_bytes("größe\r\nzwei\n".encode("latin-1"))
+    with (
+        ProgressTracker("none") as tracker,
+        open(path, encoding="latin-1", newline=newline) as bare,
+        open_file(path, "r", encoding="latin-1", newline=newline) as file,
+    ):
+        (task,) = tracker.tasks
+        for each in (bare, file):
+            each.seek(0)
+        assert (file.readline(), file.tell()) == (bare.readline(), bare.tell())
+        assert (file.name, file.mode, file.encoding) == (bare.name, bare.mode, bare.encoding)
+        file.seek(0)
+        bare.seek(0)
+        assert list(file) == list(bare)
+        assert task.completed == task.total
+        assert not file.closed
+    assert file.closed

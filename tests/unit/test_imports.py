@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -176,3 +177,16 @@ def test_nothing_of_others_is_imported() -> None:
     )
     run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split("\n") == ["set()", "[]", ""]
+
+
+def test_pools_and_unseen_loops_import_little() -> None:
+    """The `map` of threads does without asyncio, and a loop that shows nothing without typing and re."""
+    code = (
+        f"import sys; before = set(sys.modules); sys.path.insert(0, {str(ROOT.parent)!r}); from progresskit import track;"
+        "list(track([1], disable=True)); print({'typing', 're', 'enum'} & (set(sys.modules) - before));"
+        "from progresskit.concurrent import as_completed, map_threads; map_threads(abs, [1]);"
+        "print({'asyncio'} & (set(sys.modules) - before))"
+    )
+    environ = {**os.environ, "PROGRESSKIT_RENDERER": "none"}
+    run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, env=environ)
+    assert run.stdout.split("\n") == ["set()", "set()", ""]
