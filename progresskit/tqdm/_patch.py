@@ -40,6 +40,7 @@ def patch() -> None:
     for name, replacement in replacements.items():
         _originals[name] = tqdm.__dict__.get(name, _MISSING)
         setattr(tqdm, name, replacement)
+    _display.note_methods(tqdm)
     allow_joining(_display.is_shown)
 
 
@@ -106,6 +107,7 @@ def _life(tqdm: Any, own: dict[str, Any]) -> dict[str, Any]:
         if total is not None:
             bar.total = total
         _task(bar).restart()
+        bar.refresh()
 
     @wraps(own["close"])
     def close(bar: Any) -> None:
@@ -158,9 +160,8 @@ def _counting(own: dict[str, Any]) -> dict[str, Any]:
         return None if bar.disable else count_and_check(bar, n)
 
     def count_and_check(bar: Any, n: Any) -> Any:
-        if _task(bar) is not None:  # of a class that has an `update` of its own
-            _task(bar).advance(n)
-            return bar._shown
+        if _task(bar) is not None:  # of a class that has an `update` or a `refresh` of its own
+            return _display.count(bar, n)
         shown = own["update"](bar, n)
         if not shown:
             _due.note_check(bar)
