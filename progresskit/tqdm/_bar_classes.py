@@ -75,6 +75,12 @@ class Shown:
         self._interval = interval
         self._due = monotonic() + max(interval, delay)
 
+    def __repr__(self) -> str:
+        return repr(monotonic() >= self._due)
+
+    def _ipython_display_(self) -> None:
+        """Show nothing for a cell that ends with `update`, as for tqdm's None."""
+
     def __bool__(self) -> bool:
         now = monotonic()
         if now < self._due:

@@ -65,17 +65,15 @@ class Attribute:
             return task.completed
         if task is not None and self._name == "last_print_t" and "start_t" in bar.__dict__:
             return bar._time()  # the display shows the bar all the time
-        is_over = task is not None and task._end is not None
-        if self._name == "disable" and is_over and not bar.__dict__["disable"] and "_closing" not in bar.__dict__:
-            bar.__dict__["disable"] = True  # its loop is over, which ends a bar
-            bar._decr_instances(bar)
-            close(bar)
+        if self._name == "disable":
+            _close_if_over(bar)
         try:
             return bar.__dict__[self._name]
         except KeyError:
             raise AttributeError(f"{type(bar).__name__!r} object has no attribute {self._name!r}") from None
 
     def __set__(self, bar: Any, value: Any) -> None:
+        _close_if_over(bar)
         before = bar.__dict__.get(self._name)
         bar.__dict__[self._name] = value
         task = bar.__dict__.get("_task")
@@ -103,6 +101,15 @@ class Attribute:
 
     def __delete__(self, bar: Any) -> None:
         bar.__dict__.pop(self._name, None)
+
+
+def _close_if_over(bar: Any) -> None:
+    """Close `bar` if its loop is over, which ends a bar: from then on its values are its own."""
+    task = bar.__dict__.get("_task")
+    if task is not None and task._end is not None and not bar.__dict__["disable"] and "_closing" not in bar.__dict__:
+        bar.__dict__["disable"] = True
+        bar._decr_instances(bar)
+        close(bar)
 
 
 def _copy(bar: Any) -> Any:
@@ -292,6 +299,7 @@ def _take_style(bar: Any, task: Task) -> None:
 def _line_cells(bar: Any) -> int | None:
     """Return the cells of a line of `bar`, where it has asked for a width or for a bar's characters; None: the row's."""
     stream, asked = stream_of(bar), bar.__dict__["_asked_ncols"]
+    asked = asked if isinstance(asked, int) else None  # in notebooks also "100%"
     has_characters = bool(bar.ascii) and (isinstance(bar.ascii, str) or supports_unicode(stream))
     if asked is None and not has_characters:
         return None

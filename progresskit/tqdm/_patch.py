@@ -101,7 +101,7 @@ def _life(tqdm: Any, own: dict[str, Any]) -> dict[str, Any]:
 
     @wraps(own["reset"])
     def reset(bar: Any, total: Any = None) -> None:
-        if _task(bar) is None:
+        if bar.disable or _task(bar) is None:
             own["reset"](bar, total)
             return
         if total is not None:

@@ -221,6 +221,10 @@ bar.update(4)
 print(bar.last_print_n, bar.last_print_t > bar.start_t)
 bar.start_t -= 7200
 print(7199 < bar.format_dict["elapsed"] < 7260); bar.update(5); bar.close()
+# === changed after its loop
+bar = tqdm(range(4), desc="over first"); list(bar)
+bar.reset(total=6); bar.update(2); bar.set_description("changed")
+print(bar.n, bar.total)
 # === options of the executor
 from tqdm.contrib.concurrent import thread_map
 print(thread_map(abs, [1, -2], max_workers=1, thread_name_prefix="worker", timeout=60, chunksize=1, desc="mapped"))

@@ -121,6 +121,18 @@ print(tracker.entered, len(joining.shared_tracker().tasks))
     assert said(code, PROGRESSKIT_RENDERER="none") == "[] 0"
 
 
+def test_notebook_arguments() -> None:
+    """A notebook's bar takes `display` and widths of a page, and a cell that ends with `update` shows no object."""
+    code = """
+from progresskit.tqdm.auto import tqdm as auto
+from progresskit.tqdm.notebook import tnrange, tqdm
+print(list(tqdm(range(3), display=False, ncols="100%")), list(tnrange(2, ncols=800)), list(auto(range(1), ncols="50%")))
+bar = tqdm(total=3)
+print(repr(bar.update()), bar.update()._ipython_display_())
+"""
+    assert said(code, PROGRESSKIT_RENDERER="none") == "[0, 1, 2] [0, 1] [0]\nFalse None"
+
+
 def test_chats() -> None:
     """After `install`, modules that only the installed tqdm has are its own, on progresskit's classes."""
     pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")

@@ -34,7 +34,7 @@ ROWS = {
     ],
     "a refresh of its own": ["redraws a .* 9 a ", "redraws b .* 4 b "],
     "methods that are replaced": ["replaced  .*3/3", "replaced by hand .*2/2", "meter of 3 of 3", "restored .*2/2"],
-    "a printer of its own": [], "figures of the last line": ["figures .*9/9 .*2:00:00"],
+    "changed after its loop": ["over first .*4/4"], "a printer of its own": [], "figures of the last line": ["figures .*9/9 .*2:00:00"],
     "a class that notes its subclasses": ["noted .*1/1"], "options of the executor": ["mapped .*2/2"],
     "an enumerate that is abandoned": ["left .*4/10 .*stopped early"],
     "bars that end in any order": ["any 0 .*4/4", "any 1 .*2/4", "any 2 .*4/4", "any 3 .*4/4"],
