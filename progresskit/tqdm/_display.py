@@ -41,8 +41,8 @@ COLORS = {
 """The display's colours and their red, green and blue in xterm: a bar's `#rrggbb` becomes the nearest of them."""
 _BAR = re.compile(r"\{bar\}")
 """The field of a template that is replaced by a bar, which fills the rest of the line."""
-UNKNOWN_COLUMNS = 80
-"""Columns of a line whose screen is unknown, for example below a hub."""
+UNKNOWN_ROOM = 79
+"""Cells of a line whose screen is unknown, for example below a hub."""
 MOST_ROWS = 20
 """The most rows that `position` reserves. tqdm also shows no bar further down if it does not know the screen's height."""
 _drawn: WeakSet[Any] = WeakSet()
@@ -308,7 +308,7 @@ def _line_cells(bar: Any) -> int | None:
 
 
 def _room(bar: Any) -> int:
-    return (screen_shape(stream_of(bar))[0] or UNKNOWN_COLUMNS) - 1  # the last cell of a row stays empty
+    return screen_shape(stream_of(bar))[0] or UNKNOWN_ROOM
 
 
 def _own_text(bar: Any) -> str | None:
