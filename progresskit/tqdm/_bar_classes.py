@@ -49,13 +49,18 @@ def class_of_tasks(cls: type, attributes: Mapping[str, Any], *, counts: bool) ->
         attributes: Descriptors of the attributes that the task holds, by name. Properties of `cls` are kept.
         counts: Whether the subclass replaces `update`.
     """
-    is_bare = counters.CountingCell is counters.Cell and counters.poll is None
+    update = counting()
 
     def names() -> dict[str, Any]:
         own = {name: each for name, each in attributes.items() if not hasattr(getattr(cls, name, None), "__set__")}
-        return {**own, "update": _count_bare if is_bare else _count} if counts else own
+        return {**own, "update": update} if counts else own
 
-    return _made_of(cls, (is_bare, counts), names)
+    return _made_of(cls, (update, counts), names)
+
+
+def counting() -> Callable[[Any, Any], Any]:
+    """Return the `update` of bars that are tasks."""
+    return _count_bare if counters.CountingCell is counters.Cell and counters.poll is None else _count
 
 
 class Shown:

@@ -10,6 +10,7 @@ import re
 import sys
 from contextlib import contextmanager
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
@@ -24,7 +25,7 @@ from .._tracking.joining import current_tracker
 from .._tracking.loop_counters import AnyCounter, count_in
 from .._tracking.loops import Loop
 from .._tracking.tracker import provided_tracker
-from ._bar_classes import Shown, class_of_tasks
+from ._bar_classes import Shown, class_of_tasks, counting
 from ._locks import free_in_child
 from .utils import screen_shape, supports_unicode
 
@@ -219,6 +220,7 @@ def join(bar: Any, root: Any) -> None:
     """Give `bar`, of the class `root` of all bars or one below it, a task."""
     bar.__dict__["_root"] = root
     bar.__dict__["_refreshes"] = replaces(type(bar), root, ("refresh",))
+    bar.__dict__["_counts"] = counting()
     bar.__dict__["_task"] = task_of(bar, root)
     bar.__dict__["_shown"] = Shown(bar.mininterval, bar.delay)
     bar.__dict__["_told"] = bar._task.completed
@@ -427,14 +429,19 @@ class CallingLoop(Loop):
 
     def _updating(self, source: Any) -> Iterator[Any]:
         """Yield the items of `source`, and call `update` where tqdm's loop does."""
-        bar, task, steps = self._bar, self._bar._task, 0
+        bar, task, poll = self._bar, self._bar._task, counters.poll
+        interval, steps = bar.mininterval, 0
+        due = monotonic() + max(interval, bar.delay)
         for item in source:
             yield item
-            if counters.poll is not None:
-                counters.poll()
+            if poll is not None:
+                poll()
             steps += 1
-            if steps >= bar.miniters and bar._shown:
-                before = task.completed
+            if steps < bar.miniters:
+                continue
+            now = monotonic()
+            if now >= due:
+                due, before = now + interval, task.completed
                 bar.__dict__["_is_due"] = True
                 try:
                     bar.update(steps)
@@ -476,16 +483,18 @@ def count(bar: Any, n: Any) -> Any:
     Returns:
         Whether the bar has been shown anew.
     """
-    task, figures = bar._task, bar.__dict__
-    task.advance(n)
-    is_due = figures.pop("_is_due", False)  # in a loop
-    if not is_due and not figures["_refreshes"]:
-        return bar._shown
-    is_due = is_due or (task.completed - figures["_told"] >= bar.miniters and bool(bar._shown))
-    if is_due and figures["_refreshes"]:
-        figures["_told"] = task.completed
-        bar.refresh(lock_args=bar.lock_args)
-    return is_due
+    figures = bar.__dict__
+    shown = figures["_counts"](bar, n)
+    is_due = "_is_due" in figures and figures.pop("_is_due")  # in a loop
+    if not figures["_refreshes"]:
+        return is_due or shown
+    if not is_due:
+        least = figures["miniters"]
+        if (least and bar._task.completed - figures["_told"] < least) or not shown:
+            return False
+    figures["_told"] = bar._task.completed
+    bar.refresh(lock_args=bar.lock_args)
+    return True
 
 
 def leave_with(task: Task, error: BaseException) -> None:

@@ -157,11 +157,12 @@ def _counting(own: dict[str, Any]) -> dict[str, Any]:
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
+        task = _task(bar)
+        if task is not None and task._end is None:  # of a class that has an `update` or a `refresh` of its own
+            return _display.count(bar, n)
         return None if bar.disable else count_and_check(bar, n)
 
     def count_and_check(bar: Any, n: Any) -> Any:
-        if _task(bar) is not None:  # of a class that has an `update` or a `refresh` of its own
-            return _display.count(bar, n)
         shown = own["update"](bar, n)
         if not shown:
             _due.note_check(bar)

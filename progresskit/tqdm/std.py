@@ -388,12 +388,14 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
+        if (
+            self._task is not None and self._task._end is None
+        ):  # of a class that has an `update` or a `refresh` of its own
+            return _display.count(self, n)  # type: ignore[no-any-return]  # whether the bar was shown
         return None if self.disable else self._count_and_check(n)
 
     def _count_and_check(self, n: float) -> bool | None:
         """Count `n` more units, and write a line if it is time to."""
-        if self._task is not None:  # of a class that has an `update` or a `refresh` of its own
-            return _display.count(self, n)  # type: ignore[no-any-return]  # whether the bar was shown
         if n < 0:
             self.last_print_n += n  # so that a count that goes back is shown
         self.n += n
