@@ -345,3 +345,4 @@ def _term_move_up() -> str:
 
 # Names under which other packages know these.
 _is_utf, _supports_unicode, _is_ascii = is_utf, supports_unicode, is_ascii
+_range, _unich, _unicode, _basestring = range, chr, str, str

@@ -124,8 +124,8 @@ print(tracker.entered, len(joining.shared_tracker().tasks))
 def test_notebook_arguments() -> None:
     """A notebook's bar takes `display` and widths of a page, and a cell that ends with `update` shows no object."""
     code = """
+from progresskit.tqdm import tnrange, tqdm_notebook as tqdm
 from progresskit.tqdm.auto import tqdm as auto
-from progresskit.tqdm.notebook import tnrange, tqdm
 print(list(tqdm(range(3), display=False, ncols="100%")), list(tnrange(2, ncols=800)), list(auto(range(1), ncols="50%")))
 bar = tqdm(total=3)
 print(repr(bar.update()), bar.update()._ipython_display_())

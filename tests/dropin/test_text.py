@@ -126,6 +126,7 @@ def test_values_of_the_command_line() -> None:
 
 NAMES = {
     "std": "FormatReplace SimpleTextIOWrapper _is_ascii _screen_shape_wrapper _supports_unicode _term_move_up disp_len disp_trim",
+    "utils": "_basestring _range _term_move_up _unich _unicode",
     "auto": "TqdmExperimentalWarning asyncio_tqdm notebook_tqdm std_tqdm",
     "gui": "TqdmExperimentalWarning std_tqdm tgrange tqdm_gui",
     "tk": "TqdmExperimentalWarning TqdmWarning std_tqdm tqdm_tk ttkrange",
