@@ -133,6 +133,23 @@ print(repr(bar.update()), bar.update()._ipython_display_())
     assert said(code, PROGRESSKIT_RENDERER="none") == "[0, 1, 2] [0, 1] [0]\nFalse None"
 
 
+def test_keras_callback(tmp_path: Path) -> None:
+    """The callback shows a batch's metrics, without its number and size, and can be told to display itself."""
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text("")
+    (tmp_path / "keras" / "callbacks.py").write_text("class Callback: params = {'epochs': 2, 'steps': 3}")
+    code = """
+from progresskit.tqdm.keras import TqdmCallback
+callback = TqdmCallback(desc="Training", file=__import__("io").StringIO())
+callback.display(); callback.on_train_begin(); callback.on_epoch_begin(0)
+callback.on_train_batch_end(0, {"batch": 0, "size": 32, "loss": 0.5}); callback.display()
+print(callback.batch_bar.postfix, callback.batch_bar.n, callback.batch_bar.total, callback.epoch_bar.total)
+callback.on_epoch_end(0, {"loss": 0.5}); callback.on_train_end()
+print(callback.epoch_bar.n)
+"""
+    assert said(code, folders=(tmp_path,)) == "loss=0.5 1 3 2\n1"
+
+
 @pytest.mark.parametrize("line", ["", "ours.install()"])
 def test_chats(line: str) -> None:
     """Modules that only the installed tqdm has are its own, on progresskit's classes, with and without `install`."""
