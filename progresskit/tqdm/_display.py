@@ -348,17 +348,29 @@ class _Layout:
 
 
 def named_parts(postfix: Any) -> dict[str, str]:
-    """Return the parts of a postfix: `{"loss": "0.1"}` of `loss=0.1`; parts without a name are one, whose name is empty."""
+    """Return the parts of a postfix: `{"loss": "0.1"}` of `loss=0.1`; parts without a name are one, whose name is empty.
+
+    A comma within brackets is part of a value: `loss=tensor(0.1, device='cpu')`.
+    """
     if not isinstance(postfix, str):  # for templates
         return {}
     named: dict[str, str] = {}
-    for part in postfix.split(", "):
+    parts = iter(postfix.split(", "))
+    for part in parts:
+        depth = _open_brackets(part)
+        while depth > 0 and (following := next(parts, None)) is not None:
+            part = f"{part}, {following}"
+            depth += _open_brackets(following)
         name, equals, text = part.partition("=")
         if equals and name:
             named[name] = text
         elif part:
             named[""] = f"{named['']}, {part}" if "" in named else part
     return named
+
+
+def _open_brackets(text: str) -> int:
+    return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
 
 
 def _unit(bar: Any) -> str:

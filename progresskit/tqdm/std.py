@@ -388,9 +388,8 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
-        if (
-            self._task is not None and self._task._end is None
-        ):  # of a class that has an `update` or a `refresh` of its own
+        if self._task is not None and self._task._end is None:
+            # Its class has an `update` or a `refresh` of its own.
             return _display.count(self, n)  # type: ignore[no-any-return]  # whether the bar was shown
         return None if self.disable else self._count_and_check(n)
 

@@ -221,6 +221,12 @@ bar.update(4)
 print(bar.last_print_n, bar.last_print_t > bar.start_t)
 bar.start_t -= 7200
 print(7199 < bar.format_dict["elapsed"] < 7260); bar.update(5); bar.close()
+# === values with commas
+class Tensor:
+    def __str__(self): return "tensor(0.5, grad_fn=<Mean>)"
+with tqdm(total=1, desc="commas") as bar: bar.set_postfix(loss=Tensor()); bar.update()
+with tqdm(total=1, desc="list") as bar: bar.set_postfix(at=[1, 2, 3], last=3); bar.update()
+with tqdm(total=1, desc="open") as bar: bar.set_postfix_str("a=(1, 2, done"); bar.update()
 # === changed after its loop
 bar = tqdm(range(4), desc="over first"); list(bar)
 bar.reset(total=6); bar.update(2); bar.set_description("changed")

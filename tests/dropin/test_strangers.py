@@ -34,6 +34,9 @@ ROWS = {
     ],
     "a refresh of its own": ["redraws a .* 9 a ", "redraws b .* 4 b "],
     "methods that are replaced": ["replaced  .*3/3", "replaced by hand .*2/2", "meter of 3 of 3", "restored .*2/2"],
+    "values with commas": [
+        r"commas .*loss tensor\(0.5, grad_fn=<Mean>\)$", r"list .*at \[1, 2, 3\]  last 3$", r"open .*a \(1, 2, done$",
+    ],
     "changed after its loop": ["over first .*4/4"], "a printer of its own": [], "figures of the last line": ["figures .*9/9 .*2:00:00"],
     "a class that notes its subclasses": ["noted .*1/1"], "options of the executor": ["mapped .*2/2"],
     "an enumerate that is abandoned": ["left .*4/10 .*stopped early"],
