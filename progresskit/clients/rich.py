@@ -9,6 +9,7 @@ rich's are not taken over: the row is the display's.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import wraps
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,17 @@ def plain(text: Any) -> str:
         return str(text)
 
 
+def _texts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a row for those of rich's task: numbers stay numbers, and those of a mapping stand for themselves."""
+    texts: dict[str, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            texts |= _texts({str(key): each for key, each in value.items()})
+        else:
+            texts[name] = value if isinstance(value, (int, float)) else plain(value)
+    return texts
+
+
 def _is_shown_here(progress: Any) -> bool:
     """Return whether `progress`, which is started, is drawn by this display."""
     cls, root = type(progress), rich.progress.Progress
@@ -66,7 +78,7 @@ def _mirror(progress: Any, number: int) -> Task | None:
             task.update(keep=False)
             end(rows.pop(number))
         return None
-    fields = {name: plain(value) for name, value in theirs.fields.items()}
+    fields = _texts(theirs.fields)
     description = plain(theirs.description)
     if task is None:
         units = {type(column).__name__ for column in progress.columns}
@@ -101,9 +113,14 @@ def _methods(progress_class: Any) -> dict[str, Any]:
         "stop_task",
         "remove_task",
         "track",
+        "open",
+        "wrap_file",
     )
     own = {name: getattr(progress_class, name) for name in names}
-    return {**_display_methods(own), **_task_methods(own), "track": _loop_method(own["track"])}
+    return {
+        **_display_methods(own), **_task_methods(own), "track": _loop_method(own["track"]), "open": _file_method(own["open"]),
+        "wrap_file": _file_method(own["wrap_file"]),
+    }  # fmt: skip
 
 
 def _display_methods(own: dict[str, Any]) -> dict[str, Any]:
@@ -202,6 +219,20 @@ def _loop_method(own: Any) -> Any:
                 progress.advance(task_id, done)
 
     return loop
+
+
+def _file_method(own: Any) -> Any:
+    """Return the method that wraps a file, in place of rich's `own`: its task counts bytes."""
+
+    @wraps(own)
+    def method(progress: Any, *args: Any, **options: Any) -> Any:
+        file = own(progress, *args, **options)
+        row = progress.__dict__.get(_ROWS, {}).get(getattr(file, "buffer", file).task)
+        if row is not None:
+            row.update(unit="B")
+        return file
+
+    return method
 
 
 def track(

@@ -17,6 +17,7 @@ from ._install import install, uninstall
 from ._monitor import TMonitor, TqdmSynchronisationWarning
 from ._patch import patch, unpatch
 from .cli import main
+from .notebook import tnrange, tqdm_notebook
 from .std import (
     TqdmDeprecationWarning,
     TqdmExperimentalWarning,
@@ -52,8 +53,7 @@ __all__ = [
     "uninstall",
     "unpatch",
 ]
-tqdm_notebook = tqdm_gui = tqdm
-tnrange = tgrange = trange
+tqdm_gui, tgrange = tqdm, trange
 
 
 def tqdm_pandas(tclass: Any, **options: Any) -> None:

@@ -41,22 +41,26 @@ def _made_of(cls: type, key: object, names: Callable[[], Mapping[str, Any]]) -> 
     return known[key]
 
 
-def class_of_tasks(cls: type, update: Any, attributes: Mapping[str, Any]) -> type | None:
+def class_of_tasks(cls: type, attributes: Mapping[str, Any], *, counts: bool) -> type | None:
     """Return the subclass that bars of `cls` have while they are tasks; None if `cls` cannot be subclassed.
 
     Args:
         cls: The bar's own class.
-        update: tqdm's method, which the subclass replaces. A class that overrides it keeps its own.
         attributes: Descriptors of the attributes that the task holds, by name. Properties of `cls` are kept.
+        counts: Whether the subclass replaces `update`.
     """
-    is_bare = counters.CountingCell is counters.Cell and counters.poll is None
+    update = counting()
 
     def names() -> dict[str, Any]:
         own = {name: each for name, each in attributes.items() if not hasattr(getattr(cls, name, None), "__set__")}
-        counts = {"update": _count_bare if is_bare else _count} if getattr(cls, "update", None) is update else {}
-        return {**own, **counts}
+        return {**own, "update": update} if counts else own
 
-    return _made_of(cls, is_bare, names)
+    return _made_of(cls, (update, counts), names)
+
+
+def counting() -> Callable[[Any, Any], Any]:
+    """Return the `update` of bars that are tasks."""
+    return _count_bare if counters.CountingCell is counters.Cell and counters.poll is None else _count
 
 
 class Shown:
@@ -67,13 +71,20 @@ class Shown:
 
     Args:
         interval: Seconds after which the result is true again.
+        delay: Seconds before which it is not true.
     """
 
     __slots__ = ("_due", "_interval")
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, delay: float = 0) -> None:
         self._interval = interval
-        self._due = monotonic() + interval
+        self._due = monotonic() + max(interval, delay)
+
+    def __repr__(self) -> str:
+        return repr(monotonic() >= self._due)
+
+    def _ipython_display_(self) -> None:
+        """Show nothing for a cell that ends with `update`, as for tqdm's None."""
 
     def __bool__(self) -> bool:
         now = monotonic()

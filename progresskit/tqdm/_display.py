@@ -10,6 +10,7 @@ import re
 import sys
 from contextlib import contextmanager
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
@@ -18,11 +19,13 @@ from .._model.states import STOPPED_EARLY
 from .._system.environment import DUMB, is_disabled
 from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
+from .._tracking import counters
 from .._tracking.arguments import plain_fields
 from .._tracking.joining import current_tracker
+from .._tracking.loop_counters import AnyCounter, count_in
 from .._tracking.loops import Loop
 from .._tracking.tracker import provided_tracker
-from ._bar_classes import Shown, class_of_tasks
+from ._bar_classes import Shown, class_of_tasks, counting
 from ._locks import free_in_child
 from .utils import screen_shape, supports_unicode
 
@@ -39,8 +42,8 @@ COLORS = {
 """The display's colours and their red, green and blue in xterm: a bar's `#rrggbb` becomes the nearest of them."""
 _BAR = re.compile(r"\{bar\}")
 """The field of a template that is replaced by a bar, which fills the rest of the line."""
-UNKNOWN_COLUMNS = 80
-"""Columns of a line whose screen is unknown, for example below a hub."""
+UNKNOWN_ROOM = 79
+"""Cells of a line whose screen is unknown, for example below a hub."""
 MOST_ROWS = 20
 """The most rows that `position` reserves. tqdm also shows no bar further down if it does not know the screen's height."""
 _drawn: WeakSet[Any] = WeakSet()
@@ -59,28 +62,33 @@ class Attribute:
         if bar is None:
             return self
         task = bar.__dict__.get("_task")
-        if task is not None and self._name == "n":
+        if task is not None and self._name in ("n", "last_print_n"):
             return task.completed
-        is_over = task is not None and task._end is not None
-        if self._name == "disable" and is_over and not bar.__dict__["disable"] and "_closing" not in bar.__dict__:
-            bar.__dict__["disable"] = True  # its loop is over, which ends a bar
-            bar._decr_instances(bar)
-            close(bar)
+        if task is not None and self._name == "last_print_t" and "start_t" in bar.__dict__:
+            return bar._time()  # the display shows the bar all the time
+        if self._name == "disable":
+            _close_if_over(bar)
         try:
             return bar.__dict__[self._name]
         except KeyError:
             raise AttributeError(f"{type(bar).__name__!r} object has no attribute {self._name!r}") from None
 
     def __set__(self, bar: Any, value: Any) -> None:
+        _close_if_over(bar)
+        before = bar.__dict__.get(self._name)
         bar.__dict__[self._name] = value
         task = bar.__dict__.get("_task")
         notes_the_terminals = self._name == "ncols" and bar.dynamic_ncols
-        if task is None or self._name == "disable" or notes_the_terminals:
+        if task is None or self._name in ("disable", "last_print_n", "last_print_t") or notes_the_terminals:
             return
         if self._name == "n":
             task.report(value)  # which refuses what is no number: the bar is the job's, and the job goes on
         elif self._name == "total":
             task.update(total=known(value))
+        elif self._name == "start_t":
+            if before is not None:
+                task.start()
+                task._began += value - before
         elif self._name == "desc":
             task.update(description=bare(value))
         elif self._name == "postfix":
@@ -94,6 +102,15 @@ class Attribute:
 
     def __delete__(self, bar: Any) -> None:
         bar.__dict__.pop(self._name, None)
+
+
+def _close_if_over(bar: Any) -> None:
+    """Close `bar` if its loop is over, which ends a bar: from then on its values are its own."""
+    task = bar.__dict__.get("_task")
+    if task is not None and task._end is not None and not bar.__dict__["disable"] and "_closing" not in bar.__dict__:
+        bar.__dict__["disable"] = True
+        bar._decr_instances(bar)
+        close(bar)
 
 
 def _copy(bar: Any) -> Any:
@@ -113,7 +130,10 @@ LOOKS = ("ascii", "bar_format", "ncols", "unit_scale")
 ATTRIBUTES: dict[str, Any] = {
     **{
         name: Attribute(name)
-        for name in ("n", "disable", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
+        for name in (
+            *("n", "disable", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS),
+            *("start_t", "last_print_n", "last_print_t"),
+        )
     },
     "__copy__": _copy,
 }
@@ -121,7 +141,24 @@ ATTRIBUTES: dict[str, Any] = {
 
 
 TEXTS = ("format_dict", "format_meter", "__str__")
-"""Methods that a subclass overrides to give its bars a text of their own."""
+"""Methods that a program replaces to give bars a text of their own."""
+DRAWING = ("display", "status_printer")
+"""Methods that a program replaces to draw bars itself."""
+TELLING = ("update", "refresh")
+"""Methods that tqdm calls now and then, also during a loop: a program replaces them to hear how far a bar is."""
+_own_methods: dict[Any, dict[str, Any]] = {}
+"""A class of all bars, progresskit's or the installed tqdm's -> its own methods of these names, and `close`."""
+
+
+def note_methods(root: Any) -> None:
+    """Note the methods that `root`, a class of all bars, has before a program replaces any of them."""
+    _own_methods[root] = {name: getattr(root, name) for name in (*TEXTS, *DRAWING, *TELLING, "close")}
+
+
+def replaces(cls: Any, root: Any, names: Iterable[str]) -> bool:
+    """Return whether a program has replaced one of the methods `names` of `root`: in `cls`, below it, or in `root` itself."""
+    own = _own_methods[root]
+    return any(getattr(cls, name, None) is not own[name] for name in names)
 
 
 def is_shown() -> bool:
@@ -133,15 +170,19 @@ def becomes_task(bar: Any, file: Any, root: Any) -> bool:
     """Return whether `bar`, which would be written to `file`, is to be a task.
 
     A bar becomes a task if `file` is the terminal that the display draws on, or if `file` is a standard stream and a hub, a
-    notebook's cell or the renderer of `PROGRESSKIT_RENDERER` shows the process's progress. A bar whose class overrides `display`
-    of `root`, the class of all bars, draws itself.
+    notebook's cell or the renderer of `PROGRESSKIT_RENDERER` shows the process's progress. A bar draws itself if the program has
+    replaced `display` or `status_printer` of `root`, the class of all bars, there or in the bar's class.
     """
     cls = type(bar)
-    if file is None or getattr(cls, "display", None) is not root.display or getattr(bar, "gui", False):
+    if file is None or getattr(bar, "gui", False) or replaces(cls, root, DRAWING):
         return False
     if not (_leads_to_display(file) if file in (sys.stderr, sys.stdout) else _is_displays(file)):
         return False
-    return class_of_tasks(cls, root.update, ATTRIBUTES) is not None
+    return _class_of_tasks(cls, root) is not None
+
+
+def _class_of_tasks(cls: Any, root: Any) -> Any:
+    return class_of_tasks(cls, ATTRIBUTES, counts=not replaces(cls, root, TELLING))
 
 
 def _leads_to_display(file: Any) -> bool:
@@ -178,16 +219,19 @@ def _is_terminal(file: Any) -> bool:
 def join(bar: Any, root: Any) -> None:
     """Give `bar`, of the class `root` of all bars or one below it, a task."""
     bar.__dict__["_root"] = root
+    bar.__dict__["_refreshes"] = replaces(type(bar), root, ("refresh",))
+    bar.__dict__["_counts"] = counting()
     bar.__dict__["_task"] = task_of(bar, root)
-    bar.__dict__["_shown"] = Shown(bar.mininterval)
+    bar.__dict__["_shown"] = Shown(bar.mininterval, bar.delay)
+    bar.__dict__["_told"] = bar._task.completed
     with _drawn_lock:
         _drawn.add(bar)
-    bar.__class__ = class_of_tasks(type(bar), root.update, ATTRIBUTES)
+    bar.__class__ = _class_of_tasks(type(bar), root)
 
 
 def task_of(bar: Any, root: Any) -> Task:
     """Return a task for `bar`, of the class `root` of all bars or one below it."""
-    bar.__dict__["_has_own_text"] = any(getattr(type(bar), name) is not getattr(root, name) for name in TEXTS)
+    bar.__dict__["_has_own_text"] = replaces(type(bar), root, TEXTS)
     delay = known(bar.delay) or 0.0
     keep = None if delay and keeps(bar) else keeps(bar)  # a bar that ends before its delay is over leaves no line
     task = current_tracker().add_task(
@@ -257,6 +301,7 @@ def _take_style(bar: Any, task: Task) -> None:
 def _line_cells(bar: Any) -> int | None:
     """Return the cells of a line of `bar`, where it has asked for a width or for a bar's characters; None: the row's."""
     stream, asked = stream_of(bar), bar.__dict__["_asked_ncols"]
+    asked = asked if isinstance(asked, int) else None  # in notebooks also "100%"
     has_characters = bool(bar.ascii) and (isinstance(bar.ascii, str) or supports_unicode(stream))
     if asked is None and not has_characters:
         return None
@@ -265,7 +310,7 @@ def _line_cells(bar: Any) -> int | None:
 
 
 def _room(bar: Any) -> int:
-    return (screen_shape(stream_of(bar))[0] or UNKNOWN_COLUMNS) - 1  # the last cell of a row stays empty
+    return screen_shape(stream_of(bar))[0] or UNKNOWN_ROOM
 
 
 def _own_text(bar: Any) -> str | None:
@@ -303,17 +348,29 @@ class _Layout:
 
 
 def named_parts(postfix: Any) -> dict[str, str]:
-    """Return the parts of a postfix: `{"loss": "0.1"}` of `loss=0.1`; parts without a name are one, whose name is empty."""
+    """Return the parts of a postfix: `{"loss": "0.1"}` of `loss=0.1`; parts without a name are one, whose name is empty.
+
+    A comma within brackets is part of a value: `loss=tensor(0.1, device='cpu')`.
+    """
     if not isinstance(postfix, str):  # for templates
         return {}
     named: dict[str, str] = {}
-    for part in postfix.split(", "):
+    parts = iter(postfix.split(", "))
+    for part in parts:
+        depth = _open_brackets(part)
+        while depth > 0 and (following := next(parts, None)) is not None:
+            part = f"{part}, {following}"
+            depth += _open_brackets(following)
         name, equals, text = part.partition("=")
         if equals and name:
             named[name] = text
         elif part:
             named[""] = f"{named['']}, {part}" if "" in named else part
     return named
+
+
+def _open_brackets(text: str) -> int:
+    return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
 
 
 def _unit(bar: Any) -> str:
@@ -340,10 +397,10 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
         bar.close()
         return iter(iterable)
     try:
-        if type(bar).close is bar._root.close:
-            loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
+        if replaces(type(bar).__bases__[0], bar._root, ("close", *TELLING)):
+            loop: Iterator[Any] = iter(CallingLoop(bar, iterable).iterator())
         else:
-            loop = iter(ClosingLoop(bar, iterable).iterator())
+            loop = iter(bar._task.track(iterable, total=known(bar.total)))
     except TypeError:  # there is nothing to iterate over
         bar.close()
         raise
@@ -354,21 +411,56 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     return loop
 
 
-class ClosingLoop(Loop):
-    """The loop of a bar whose class has a `close` of its own, which is called at the end, as tqdm's loop does.
+class CallingLoop(Loop):
+    """The loop of a bar whose class has a `close`, `update` or `refresh` of its own, which tqdm's loop calls.
 
     Args:
         bar: The bar.
         iterable: What to run over.
+
+    Attributes:
+        told: Items that `update` has counted.
     """
 
-    __slots__ = ("_bar",)
+    __slots__ = ("_bar", "told")
 
     def __init__(self, bar: Any, iterable: Any) -> None:
         task, total = bar._task, known(bar.total)
         super().__init__(iterable, lambda size, _, begun: task._begin_loop(total or size) if begun else task)
         self._bar = bar
+        self.told: Any = 0
         bar.__dict__["_closing"] = True  # until then the bar is not closed
+
+    def _open(self, source: Any) -> Any:
+        bar = self._bar
+        if not replaces(type(bar).__bases__[0], bar._root, TELLING):
+            return super()._open(source)
+        counter = _Remainder(self._updating(source), self)
+        count_in(self.begin(), counter)
+        return counter, iter((counter.iterator,))
+
+    def _updating(self, source: Any) -> Iterator[Any]:
+        """Yield the items of `source`, and call `update` where tqdm's loop does."""
+        bar, task, poll = self._bar, self._bar._task, counters.poll
+        interval, steps = bar.mininterval, 0
+        due = monotonic() + max(interval, bar.delay)
+        for item in source:
+            yield item
+            if poll is not None:
+                poll()
+            steps += 1
+            if steps < bar.miniters:
+                continue
+            now = monotonic()
+            if now >= due:
+                due, before = now + interval, task.completed
+                bar.__dict__["_is_due"] = True
+                try:
+                    bar.update(steps)
+                finally:
+                    bar.__dict__.pop("_is_due", None)
+                self.told += task.completed - before
+                steps = 0
 
     def _complete(self, counter: Any) -> None:
         super()._complete(counter)
@@ -382,6 +474,39 @@ class ClosingLoop(Loop):
     def _close(self) -> None:
         self._bar.close()
         self._bar.__dict__.pop("_closing", None)
+
+
+class _Remainder(AnyCounter):
+    """The items of a `CallingLoop` that `update` has not counted: none before the end."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, source: Iterator[Any], loop: CallingLoop) -> None:
+        super().__init__(source)
+        self._loop = loop
+
+    def count(self) -> int:
+        return 0 if self.final is None else self.final - self._loop.told  # type: ignore[no-any-return]  # a number
+
+
+def count(bar: Any, n: Any) -> Any:
+    """Count `n` more units of a bar that the class of all bars counts, and call its own `refresh` where tqdm does.
+
+    Returns:
+        Whether the bar has been shown anew.
+    """
+    figures = bar.__dict__
+    shown = figures["_counts"](bar, n)
+    is_due = "_is_due" in figures and figures.pop("_is_due")  # in a loop
+    if not figures["_refreshes"]:
+        return is_due or shown
+    if not is_due:
+        least = figures["miniters"]
+        if (least and bar._task.completed - figures["_told"] < least) or not shown:
+            return False
+    figures["_told"] = bar._task.completed
+    bar.refresh(lock_args=bar.lock_args)
+    return True
 
 
 def leave_with(task: Task, error: BaseException) -> None:
@@ -399,7 +524,8 @@ def close(bar: Any) -> None:
         task.finish()
     else:
         task.cancel(STOPPED_EARLY)
-    bar.__dict__["n"] = task.completed
+    bar.__dict__["n"] = bar.__dict__["last_print_n"] = task.completed
+    bar.__dict__["last_print_t"] = bar._time()
     bar.__dict__["_task"] = None
     bar.__class__ = type(bar).__bases__[0]
     with _drawn_lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
@@ -48,8 +48,6 @@ class _Finder:
     """An import finder that finds `tqdm` and its modules in this package, as far as this package has them."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name.startswith(f"{OURS}.") and path is not None:
-            return self._installed(name) if PathFinder.find_spec(name, path) is None else None
         if name != "tqdm" and not name.startswith("tqdm."):
             return None
         if name == "tqdm.__main__":  # which is run, not shared
@@ -61,14 +59,6 @@ class _Finder:
         spec = ModuleSpec(name, _Alias(), origin=found.origin, is_package=is_package)  # type: ignore[arg-type]  # no `Loader`
         spec.submodule_search_locations = found.submodule_search_locations
         return spec
-
-    @staticmethod
-    def _installed(name: str) -> ModuleSpec | None:
-        """Find a module that only the installed tqdm has, such as bars in chats. It is executed under our name, with our classes."""
-        found = PathFinder.find_spec("tqdm")
-        folders = () if found is None else found.submodule_search_locations or ()
-        inner = name.removeprefix(f"{OURS}.").split(".")[:-1]
-        return PathFinder.find_spec(name, [os.path.join(folder, *inner) for folder in folders])
 
 
 finder = _Finder()

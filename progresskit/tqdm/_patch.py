@@ -40,6 +40,7 @@ def patch() -> None:
     for name, replacement in replacements.items():
         _originals[name] = tqdm.__dict__.get(name, _MISSING)
         setattr(tqdm, name, replacement)
+    _display.note_methods(tqdm)
     allow_joining(_display.is_shown)
 
 
@@ -100,12 +101,13 @@ def _life(tqdm: Any, own: dict[str, Any]) -> dict[str, Any]:
 
     @wraps(own["reset"])
     def reset(bar: Any, total: Any = None) -> None:
-        if _task(bar) is None:
+        if bar.disable or _task(bar) is None:
             own["reset"](bar, total)
             return
         if total is not None:
             bar.total = total
         _task(bar).restart()
+        bar.refresh()
 
     @wraps(own["close"])
     def close(bar: Any) -> None:
@@ -155,12 +157,12 @@ def _counting(own: dict[str, Any]) -> dict[str, Any]:
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
+        task = _task(bar)
+        if task is not None and task._end is None:  # of a class that has an `update` or a `refresh` of its own
+            return _display.count(bar, n)
         return None if bar.disable else count_and_check(bar, n)
 
     def count_and_check(bar: Any, n: Any) -> Any:
-        if _task(bar) is not None:  # of a class that has an `update` of its own
-            _task(bar).advance(n)
-            return bar._shown
         shown = own["update"](bar, n)
         if not shown:
             _due.note_check(bar)

@@ -9,6 +9,8 @@ from keras.callbacks import Callback  # type: ignore[import-not-found,import-unt
 from .auto import tqdm as tqdm_auto
 
 __all__ = ["TqdmCallback"]
+COUNTS = ("batch", "size")
+"""Figures of a batch that say which one it is and how large, which the bar does not show."""
 
 
 class TqdmCallback(Callback):  # type: ignore[misc,unused-ignore]  # keras ships no types
@@ -46,7 +48,8 @@ class TqdmCallback(Callback):  # type: ignore[misc,unused-ignore]  # keras ships
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count a batch."""
         if self.batch_bar is not None:
-            self.batch_bar.set_postfix(logs or {}, refresh=False)
+            figures = {name: figure for name, figure in (logs or {}).items() if name not in COUNTS}
+            self.batch_bar.set_postfix(figures, refresh=False)
             self.batch_bar.update()
 
     on_train_batch_end = on_batch_end
@@ -63,3 +66,9 @@ class TqdmCallback(Callback):  # type: ignore[misc,unused-ignore]  # keras ships
         for bar in (self.batch_bar, self.epoch_bar):
             if bar is not None:
                 bar.close()
+
+    def display(self) -> None:
+        """Show the bars where nothing else does."""
+        for bar in (self.batch_bar, self.epoch_bar):
+            if bar is not None:
+                bar.refresh()

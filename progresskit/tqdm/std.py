@@ -269,7 +269,7 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
                 _display.join(self, tqdm)
         self.last_print_t = self._time()
         self._ema_dn, self._ema_dt, self._ema_miniters = EMA(self.smoothing), EMA(self.smoothing), EMA(self.smoothing)
-        if not gui and self._task is None and delay <= 0:
+        if not gui and delay <= 0 and (self._task is None or self.__dict__["_refreshes"]):
             self.refresh(lock_args=self.lock_args)
         self.last_print_t = self._time()  # drawing the first line is no part of the pace
         self.start_t = self.last_print_t
@@ -388,13 +388,13 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
+        if self._task is not None and self._task._end is None:
+            # Its class has an `update` or a `refresh` of its own.
+            return _display.count(self, n)  # type: ignore[no-any-return]  # whether the bar was shown
         return None if self.disable else self._count_and_check(n)
 
     def _count_and_check(self, n: float) -> bool | None:
         """Count `n` more units, and write a line if it is time to."""
-        if self._task is not None:  # of a class that has an `update` of its own
-            self._task.advance(n)
-            return self._shown  # type: ignore[attr-defined,no-any-return]  # of bars that are tasks
         if n < 0:
             self.last_print_n += n  # so that a count that goes back is shown
         self.n += n
@@ -475,6 +475,7 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
             return
         if self._task is not None:
             self._task.restart()
+            self.refresh()
             return
         self.last_print_n = 0
         self.last_print_t = self.start_t = self._time()
@@ -610,5 +611,6 @@ def trange(*args: Any, **options: Any) -> Any:
     return tqdm(range(*args), **options)
 
 
+_display.note_methods(tqdm)
 # Not with the first bar: a pool's workers may have bars before this process has one.
 allow_joining(_display.is_shown)

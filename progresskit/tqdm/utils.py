@@ -45,7 +45,9 @@ class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
     """A part that should not be used any more. May be raised as an exception."""
 
 
-def envwrap(*name: str, types: Mapping[str, Callable[[str], Any]] | None = None) -> Callable[[Any], Any]:
+def envwrap(
+    *name: str, types: Mapping[str, Callable[[str], Any]] | None = None, is_method: bool = False
+) -> Callable[[Any], Any]:
     """Return a decorator that takes a function's defaults from the environment: `envwrap("tqdm")` reads `TQDM_MININTERVAL`.
 
     The variables are read when the function is decorated. A value gets the type of the parameter's annotation, else of its
@@ -54,6 +56,7 @@ def envwrap(*name: str, types: Mapping[str, Callable[[str], Any]] | None = None)
     Args:
         name: The parts of the prefix.
         types: Parameter -> what makes its value of a text.
+        is_method: Taken for tqdm's sake: methods and functions are decorated alike.
     """
     if len(name) == 1 and name[0].endswith("_"):
         warn("Trailing underscore in `name` is automatic", DeprecationWarning, stacklevel=2)
@@ -320,20 +323,12 @@ def disp_trim(data: str, length: int) -> str:
 
 
 def screen_shape(file: Any) -> tuple[int | None, int | None]:
-    """Return columns and lines of the terminal behind `file`, else of `COLUMNS` and `LINES`; None for what is unknown."""
+    """Return the columns and lines that bars use of the terminal behind `file`: all but the last ones. None: there is no terminal."""
     try:
         size = os.get_terminal_size(file.fileno())
-        if size.columns > 0:
-            return size.columns, size.lines
     except (AttributeError, OSError, ValueError, TypeError):
-        pass
-    shape: list[int | None] = []
-    for name in ("COLUMNS", "LINES"):
-        try:
-            shape.append(int(os.environ[name]) - (1 if name == "COLUMNS" else 0))
-        except (KeyError, ValueError):
-            shape.append(None)
-    return shape[0], shape[1]
+        return None, None
+    return (size.columns - 1, size.lines - 1) if size.columns > 0 else (None, None)
 
 
 def _screen_shape_wrapper() -> Callable[[Any], tuple[int | None, int | None]]:
@@ -350,3 +345,4 @@ def _term_move_up() -> str:
 
 # Names under which other packages know these.
 _is_utf, _supports_unicode, _is_ascii = is_utf, supports_unicode, is_ascii
+_range, _unich, _unicode, _basestring = range, chr, str, str

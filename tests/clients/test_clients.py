@@ -534,6 +534,12 @@ def test_rich_strangers(tracked: Any, tmp_path: Path) -> None:
         by_hand.stop()
         with rich.open(path, "rb", description="File") as file:
             assert len(file.read()) == 5000
+        with early_progress() as progress, progress.open(path, "r", description="Text") as text:
+            assert len(text.read()) == 5000
+            measured = progress.add_task(
+                "Measured", total=1, completed=1, lr=0.1, metrics={"loss": 1 / 3, "step": "[b]a"}
+            )
+            progress.update(measured, lr=0.01)
         before = len(tracked.added)
         console = Console(file=elsewhere, force_terminal=True, width=60)
         with early_progress(console=console) as progress:
@@ -550,8 +556,11 @@ def test_rich_strangers(tracked: Any, tmp_path: Path) -> None:
         unpatch()
     assert tracked.ended() == [
         ("Early", 3, 3, "finished"), ("Method", 3, 3, "finished"), ("Rows", 4, 4, "finished"), ("Hidden", 1, 2, "cancelled"),
-        ("Before the start", 1, 1, "finished"), ("File", 5000, 5000, "finished"),
+        ("Before the start", 1, 1, "finished"), ("File", 5000, 5000, "finished"), ("Text", 5000, 5000, "finished"),
+        ("Measured", 1, 1, "finished"),
     ]  # fmt: skip
+    assert [task.unit for task in tracked.added[-2:]] == ["B", "it"]
+    assert tracked.added[-1].fields == {"lr": 0.01, "loss": 1 / 3, "step": "a"}
 
 
 def test_click(tracked: Any) -> None:

@@ -159,6 +159,78 @@ class Notes(tqdm):
 class Noted(Notes): pass
 with Noted(total=1, desc="noted") as bar: bar.update()
 print(Notes.known, isinstance(bar, Noted))
+# === an update of its own
+class Tells(tqdm):
+    def update(self, n=1):
+        shown = super().update(n)
+        heard.append((n, self.n, bool(shown)))
+        return shown
+heard = []
+for number in Tells(range(12), desc="tells", mininterval=1e-6): sleep(0.001)
+print(heard[-1][1:], sum(n for n, *_ in heard)); heard = []
+bar = Tells(range(8), desc="tells seldom", mininterval=1e-6, miniters=4)
+for number in bar: sleep(0.001)
+print(heard, bar.n); heard = []
+with Tells(total=3, desc="tells by hand", mininterval=30) as bar:
+    for number in range(3): bar.update()
+print(heard); heard = []
+try:
+    for number in Tells(range(5), desc="tells less", mininterval=1e-6):
+        sleep(0.001)
+        if number == 3: raise ValueError("the fourth")
+except ValueError: print(heard[-1][1])
+# === a refresh of its own
+class Redraws(tqdm):
+    def refresh(self, *args, **options):
+        self.set_description(f"redraws {self.unit}", refresh=False)
+        shown.append(self.n)
+        return super().refresh(*args, **options)
+shown = []
+for _ in Redraws(range(9), mininterval=1e-6, unit="a"): sleep(0.001)
+print(shown); shown = []
+with Redraws(total=4, mininterval=1e-6, unit="b") as bar:
+    for _ in range(4): sleep(0.001); bar.update()
+    bar.reset(); bar.update(4)
+print(shown)
+# === methods that are replaced
+calls, own = [], (tqdm.update, tqdm.close, tqdm.format_meter)
+def update(self, n=1): calls.append("update"); return own[0](self, n)
+def close(self):
+    if not self.disable: calls.append(f"close {self.n}")
+    own[1](self)
+tqdm.update, tqdm.close = update, close
+for _ in tqdm(range(3), desc="replaced", mininterval=1e-6): sleep(0.001)
+with tqdm(total=2, desc="replaced by hand") as bar: bar.update(); bar.update()
+tqdm.update, tqdm.close = own[:2]
+print(calls)
+tqdm.format_meter = staticmethod(lambda n, total, *args, **rest: f"meter of {n} of {total}")
+for _ in tqdm(range(3)): pass
+tqdm.format_meter = staticmethod(own[2])
+with tqdm(total=2, desc="restored") as bar: bar.update(2)
+# === a printer of its own
+class Silent(tqdm):
+    @staticmethod
+    def status_printer(file): return lambda text: None
+bar = Silent(total=100, ncols=40, bar_format="{percentage:3.0f}% |{bar:10}|")
+bar.n = 37
+print(str(bar)); bar.close()
+# === figures of the last line
+bar = tqdm(total=9, desc="figures", mininterval=1e-6)
+sleep(0.001)
+bar.update(4)
+print(bar.last_print_n, bar.last_print_t > bar.start_t)
+bar.start_t -= 7200
+print(7199 < bar.format_dict["elapsed"] < 7260); bar.update(5); bar.close()
+# === values with commas
+class Tensor:
+    def __str__(self): return "tensor(0.5, grad_fn=<Mean>)"
+with tqdm(total=1, desc="commas") as bar: bar.set_postfix(loss=Tensor()); bar.update()
+with tqdm(total=1, desc="list") as bar: bar.set_postfix(at=[1, 2, 3], last=3); bar.update()
+with tqdm(total=1, desc="open") as bar: bar.set_postfix_str("a=(1, 2, done"); bar.update()
+# === changed after its loop
+bar = tqdm(range(4), desc="over first"); list(bar)
+bar.reset(total=6); bar.update(2); bar.set_description("changed")
+print(bar.n, bar.total)
 # === options of the executor
 from tqdm.contrib.concurrent import thread_map
 print(thread_map(abs, [1, -2], max_workers=1, thread_name_prefix="worker", timeout=60, chunksize=1, desc="mapped"))

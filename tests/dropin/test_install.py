@@ -121,13 +121,46 @@ print(tracker.entered, len(joining.shared_tracker().tasks))
     assert said(code, PROGRESSKIT_RENDERER="none") == "[] 0"
 
 
-def test_chats() -> None:
-    """After `install`, modules that only the installed tqdm has are its own, on progresskit's classes."""
-    pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+def test_notebook_arguments() -> None:
+    """A notebook's bar takes `display` and widths of a page, and a cell that ends with `update` shows no object."""
     code = """
-import progresskit.tqdm as ours; ours.install()
-from tqdm.contrib import utils_worker
-import tqdm.contrib.nothing_of_the_kind
+from progresskit.tqdm import tnrange, tqdm_notebook as tqdm
+from progresskit.tqdm.auto import tqdm as auto
+print(list(tqdm(range(3), display=False, ncols="100%")), list(tnrange(2, ncols=800)), list(auto(range(1), ncols="50%")))
+bar = tqdm(total=3)
+print(repr(bar.update()), bar.update()._ipython_display_())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert "No module named 'tqdm.contrib.nothing_of_the_kind'" in done.stderr, done.stderr
+    assert said(code, PROGRESSKIT_RENDERER="none") == "[0, 1, 2] [0, 1] [0]\nFalse None"
+
+
+def test_keras_callback(tmp_path: Path) -> None:
+    """The callback shows a batch's metrics, without its number and size, and can be told to display itself."""
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text("")
+    (tmp_path / "keras" / "callbacks.py").write_text("class Callback: params = {'epochs': 2, 'steps': 3}")
+    code = """
+from progresskit.tqdm.keras import TqdmCallback
+callback = TqdmCallback(desc="Training", file=__import__("io").StringIO())
+callback.display(); callback.on_train_begin(); callback.on_epoch_begin(0)
+callback.on_train_batch_end(0, {"batch": 0, "size": 32, "loss": 0.5}); callback.display()
+print(callback.batch_bar.postfix, callback.batch_bar.n, callback.batch_bar.total, callback.epoch_bar.total)
+callback.on_epoch_end(0, {"loss": 0.5}); callback.on_train_end()
+print(callback.epoch_bar.n)
+"""
+    assert said(code, folders=(tmp_path,)) == "loss=0.5 1 3 2\n1"
+
+
+@pytest.mark.parametrize("line", ["", "ours.install()"])
+def test_chats(line: str) -> None:
+    """Modules that only the installed tqdm has are its own, on progresskit's classes, with and without `install`."""
+    pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+    pytest.importorskip("requests")
+    package = "tqdm" if line else "progresskit.tqdm"
+    code = f"""
+import progresskit.tqdm as ours; {line}
+from {package}.contrib.telegram import tqdm_telegram, ttgrange
+print(issubclass(tqdm_telegram, ours.tqdm), list(ttgrange(2, token="a", chat_id="b", disable=True)))
+try: import {package}.contrib.nothing_of_the_kind
+except ImportError as error: print(error)
+"""
+    assert said(code) == f"True [0, 1]\nNo module named '{package}.contrib.nothing_of_the_kind'"

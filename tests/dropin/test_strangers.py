@@ -29,6 +29,15 @@ ROWS = {
         "row closing at 2", "row closing at 3", "closes .*2/2", "breaks .*3/5 .*stopped early", "row closing at 4", "row that fails",
         "raises .*4/5 .*failed .*the fifth",
     ],
+    "an update of its own": [
+        "tells  .*12/12", "tells seldom .*8/8", "tells by hand .*3/3", "tells less .*3/5 .*failed .*the fourth",
+    ],
+    "a refresh of its own": ["redraws a .* 9 a ", "redraws b .* 4 b "],
+    "methods that are replaced": ["replaced  .*3/3", "replaced by hand .*2/2", "meter of 3 of 3", "restored .*2/2"],
+    "values with commas": [
+        r"commas .*loss tensor\(0.5, grad_fn=<Mean>\)$", r"list .*at \[1, 2, 3\]  last 3$", r"open .*a \(1, 2, done$",
+    ],
+    "changed after its loop": ["over first .*4/4"], "a printer of its own": [], "figures of the last line": ["figures .*9/9 .*2:00:00"],
     "a class that notes its subclasses": ["noted .*1/1"], "options of the executor": ["mapped .*2/2"],
     "an enumerate that is abandoned": ["left .*4/10 .*stopped early"],
     "bars that end in any order": ["any 0 .*4/4", "any 1 .*2/4", "any 2 .*4/4", "any 3 .*4/4"],

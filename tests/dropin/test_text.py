@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import io
 import math
+import os
+import struct
 import warnings
 from typing import Any
 
@@ -17,6 +19,7 @@ from progresskit.tqdm import tqdm
 from progresskit.tqdm._meter import Bar, format_interval, format_meter, format_num, format_sizeof
 from progresskit.tqdm.cli import parse
 from progresskit.tqdm.std import TqdmTypeError
+from progresskit.tqdm.utils import screen_shape
 
 theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this environment")
 NUMBERS = st.one_of(
@@ -98,6 +101,20 @@ def test_rhythm(steps: list[tuple[int, float]], **options: Any) -> None:
         assert written(tqdm, steps, **options) == written(theirs.tqdm, steps, **options)
 
 
+def test_screen_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars use as many columns and lines of a terminal as tqdm's, and no variable says how many there are."""
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "20")
+    parent, child = os.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with os.fdopen(child, "w") as terminal, open(os.devnull, "w") as nothing:
+        for file in (terminal, nothing, io.StringIO()):
+            assert screen_shape(file) == theirs._screen_shape_wrapper()(file)
+        assert screen_shape(terminal) == (79, 23)
+    os.close(parent)
+
+
 def test_values_of_the_command_line() -> None:
     """A whole number stays one, as in the command line of tqdm: the line of a bar has `3/1000`, not `3/1000.0`."""
     values = parse(["--total=1000", "--initial", "2.5", "--mininterval", "1", "--unit_scale", "--leave", "False"])
@@ -109,6 +126,7 @@ def test_values_of_the_command_line() -> None:
 
 NAMES = {
     "std": "FormatReplace SimpleTextIOWrapper _is_ascii _screen_shape_wrapper _supports_unicode _term_move_up disp_len disp_trim",
+    "utils": "_basestring _range _term_move_up _unich _unicode",
     "auto": "TqdmExperimentalWarning asyncio_tqdm notebook_tqdm std_tqdm",
     "gui": "TqdmExperimentalWarning std_tqdm tgrange tqdm_gui",
     "tk": "TqdmExperimentalWarning TqdmWarning std_tqdm tqdm_tk ttkrange",

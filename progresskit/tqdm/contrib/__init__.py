@@ -1,10 +1,13 @@
 """tqdm's `contrib`: shorthands for bars over iterables, and a stream that writes above the bars.
 
-Knows tqdm's names. Does not know how a bar is drawn.
+The modules that only the installed tqdm has, such as bars in chats, are imported from its folder, and are executed under this
+package's name, over its classes. Knows tqdm's names. Does not know how a bar is drawn.
 """
 
 from __future__ import annotations
 
+import os
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 from ..auto import tqdm as tqdm_auto
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["tenumerate", "tmap", "tzip"]
+_installed = PathFinder.find_spec("tqdm")
+if _installed is not None:
+    __path__ += [os.path.join(folder, "contrib") for folder in _installed.submodule_search_locations or ()]
 
 
 class DummyTqdmFile(ObjectWrapper):
