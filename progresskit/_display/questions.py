@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
 """Beginnings of the names of modules that take the terminal by changing its modes."""
+KEEPERS = ("click.termui", "typer._click.termui")
+"""Modules that have kept `input` under a name of their own; typer has a copy of click."""
 
 
 class Question:
@@ -211,7 +213,8 @@ def install() -> None:
     if hasattr(sys, "ps1") or sys.flags.inspect:
         for name, text in (("ps1", ">>> "), ("ps2", "... ")):
             setattr(sys, name, _Prompt(getattr(sys, name, text)))
-    _replace(sys.modules.get("click.termui"), "visible_prompt_func", _Asking)
+    for name in KEEPERS:
+        _replace(sys.modules.get(name), "visible_prompt_func", _Asking)
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
         _replace(raw, name, _Reading)

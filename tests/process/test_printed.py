@@ -176,6 +176,26 @@ def test_a_question(ask: str, question: str) -> None:
     assert "Files" in program.rows[-1]
 
 
+KEPT_INPUT = """
+import sys, types
+module = sys.modules["typer._click.termui"] = types.ModuleType("typer._click.termui")
+module.visible_prompt_func = input
+"""
+
+
+def test_a_question_of_typer() -> None:
+    """A question that ends in the `input` that typer's copy of click has kept is on the screen while it is asked."""
+    program = Program(
+        KEPT_INPUT + QUESTION % "print('sure? [y/N]:', end='', flush=True); answer = module.visible_prompt_func(' ')"
+    )
+    program.until("sure? [y/N]: ")
+    assert not any("Files" in row for row in program.rows)
+    os.write(program.fd, b"y\n")
+    assert program.end() == 0
+    assert "answered y" in program.rows
+    assert "Files" in program.rows[-1]
+
+
 INTERRUPTED = """
 import signal, time
 from pathlib import Path
