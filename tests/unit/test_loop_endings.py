@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bdb
 import contextlib
 import gc
 import signal
@@ -301,7 +302,18 @@ def test_an_error_in_the_body(bench: Bench, ended: Ended, loop: Callable[[Any], 
         assert reason is not None and "Error" in reason
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def named(module: str, name: str) -> type[Exception]:
+    """Return an error class as the library `module` has it, which need not be installed."""
+    return type(name, (RuntimeError,), {"__module__": module})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(KeyboardInterrupt, SystemExit, asyncio.CancelledError, bdb.BdbQuit),
+        *(named(f"{library}.exceptions", name) for library in ("click", "typer") for name in ("Abort", "Exit")),
+    ],
+)
 @pytest.mark.parametrize("made", [False, True])
 def test_an_interrupt_is_no_failure(bench: Bench, ended: Ended, error: type[BaseException], made: bool) -> None:
     """An exception that cancels a program cancels its loops, whether raised in the body, below it, or in the source."""
