@@ -350,6 +350,11 @@ class Display:
         return not (self.terminal.dark or self._in_background)
 
     @property
+    def is_behind(self) -> bool:
+        """Whether the terminal has not yet accepted all that was drawn: other words would come in the middle of it."""
+        return self.terminal.congested and not self.terminal.dark
+
+    @property
     def is_urgent(self) -> bool:
         """Whether a frame must come before the caller goes on.
 

@@ -69,6 +69,23 @@ def test_short_tasks() -> None:
     assert words == ["Seen", "Short", "ValueError:", "caught", "Kept", "the"]
 
 
+MANY_ENDS = """
+import progresskit
+tasks = [progresskit.add_task(f"Task {n}", total=1, keep=True) for n in range(1_500)]
+for task in tasks: task.advance(); task.finish()
+print("after them")
+"""
+
+
+def test_a_line_after_more_ends_than_a_terminal_takes() -> None:
+    """A line waits for what the terminal has not accepted yet: it comes below the last lines of tasks, not within them."""
+    program = Program(MANY_ENDS)
+    assert program.end() == 0
+    rows = program.everything
+    assert rows[-1] == "after them"
+    assert [row.split()[2] for row in rows[:-1]] == [str(n) for n in range(1_500)]
+
+
 DEATH = """
 import os
 from progresskit import current_tracker, track
