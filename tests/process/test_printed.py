@@ -69,6 +69,25 @@ def test_short_tasks() -> None:
     assert words == ["Seen", "Short", "ValueError:", "caught", "Kept", "the"]
 
 
+NESTED = """
+from progresskit import track
+for n in track(range(2), "Outer", keep=True):
+    try:
+        for m in track(range(3), "Inner"):
+            if m == 1: raise ValueError("no")
+    except ValueError:
+        print("caught", n)
+"""
+
+
+def test_a_line_after_a_failure_before_the_first_frame() -> None:
+    """A line that is printed before the first frame stands below the last line of a loop that had failed by then."""
+    program = Program(NESTED)
+    assert program.end() == 0
+    words = [row.split()[1 if row[0] in "✓✗" else 0] for row in program.everything if not row.startswith("  ")]
+    assert words == ["Inner", "caught", "Inner", "caught", "Outer"]
+
+
 MANY_ENDS = """
 import progresskit
 tasks = [progresskit.add_task(f"Task {n}", total=1, keep=True) for n in range(1_500)]

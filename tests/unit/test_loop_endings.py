@@ -873,3 +873,21 @@ def test_a_held_loop_that_an_error_ended(bench: Bench, ended: Ended, monkeypatch
     next(loop)
     bench.tracker.stop()
     assert ended()[::2] == ("cancelled", None)
+
+
+def test_an_open_loop_has_not_failed_by_others(bench: Bench, ended: Ended) -> None:
+    """A loop in a generator that is left open when its tracker ends has stopped early, whatever has failed within it meanwhile."""
+
+    def rows() -> Iterator[int]:
+        yield from bench.tracker.track(range(10), "Rows")
+
+    held = rows()
+    next(held), next(held)
+    with contextlib.suppress(KeyError):
+        for _ in bench.tracker.track([1, 2], "Part"):
+            raise KeyError
+    bench.tracker.stop()
+    whole, part = ended.tasks
+    assert part.state == "failed"
+    assert (whole.state, whole.reason) == ("cancelled", "stopped early")
+    held.close()
