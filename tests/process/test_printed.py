@@ -88,6 +88,30 @@ def test_a_line_after_a_failure_before_the_first_frame() -> None:
     assert words == ["Inner", "caught", "Inner", "caught", "Outer"]
 
 
+HIDDEN = """
+import os
+from progresskit import ProgressTracker
+from seen import until_true
+one, two = ProgressTracker(), ProgressTracker()
+for tracker, name in ((one, "Hidden"), (two, "Ended")):
+    task = tracker.add_task(name, total=2)
+until_true(lambda: two._core.display and two._core.tree.last_shown == task.id)
+with one.hidden():
+    two.stop()
+    os.write(1, b"words\\n")
+    until_true(lambda: os.read(0, 1))
+"""
+
+
+def test_a_tracker_ends_while_another_is_hidden() -> None:
+    """The last frame of a tracker shows no row of another one that is hidden, as rows are while a traceback is printed."""
+    program = Program(HIDDEN, PYTHONPATH=f"{ROOT}:{ROOT}/tests")
+    program.until("words")
+    assert not any(row.startswith("  Hidden") for row in program.rows), program.rows
+    os.write(program.fd, b"\n")
+    assert program.end() == 0
+
+
 MANY_ENDS = """
 import progresskit
 tasks = [progresskit.add_task(f"Task {n}", total=1, keep=True) for n in range(1_500)]
