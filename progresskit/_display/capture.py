@@ -111,7 +111,7 @@ class Capture:
             self._always
             or not tracker.tree.all_ended
             or tracker.lines.items
-            or (display is not None and display.renderer.may_be_standing)
+            or (display is not None and (display.renderer.may_be_standing or display.is_behind))
         ):
             return True
         if tracker.lines.before_line is None:

@@ -350,6 +350,11 @@ class Display:
         return not (self.terminal.dark or self._in_background)
 
     @property
+    def is_behind(self) -> bool:
+        """Whether the terminal has not yet accepted all that was drawn: other words would come in the middle of it."""
+        return self.terminal.congested and not self.terminal.dark
+
+    @property
     def is_urgent(self) -> bool:
         """Whether a frame must come before the caller goes on.
 
@@ -417,7 +422,8 @@ class Display:
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
         self._stood = self.renderer.has_rows
-        rows = rows and self._began[1] >= self._rows_from
+        # The last frame of one tracker comes though rows are hidden that may be another one's.
+        rows = rows and self._began[1] >= self._rows_from and not (last and self.group.is_hidden)
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self.renderer.is_drawing = rows

@@ -225,6 +225,8 @@ class FrameScheduler:
         with self.lock:
             if self.arriving or self.leaving or self.set.dropped:
                 return False
+            if any(display.is_behind for display in self.set.displays):  # the job's words wait for the rest of it
+                return False
             let_go = [tracker.let_go() for tracker in self.trackers]  # a list, so that each is asked
             if not all(let_go):
                 return False

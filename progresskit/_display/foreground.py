@@ -67,11 +67,17 @@ class Foreground:
         """Whether a program had the terminal when `update` was called last."""
         return bool(self._hidden)
 
-    def update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a program that reads keys is about to get the terminal."""
+        return bool(self._programs) and not self._hidden and self._reads_keys(self.program_runs) != (False, False)
+
+    def update(self, trackers: Callable[[], list[TrackerCore]], pass_on: Callable[[], object]) -> bool:
         """Give the terminal to a program that reads keys or has asked a question; take it back when that is over.
 
         Args:
             trackers: Returns those whose rows go meanwhile.
+            pass_on: Called before it is taken back: writes what the program has said at last, such as the end of its screen.
 
         Returns:
             Whether a program has it.
@@ -79,14 +85,17 @@ class Foreground:
         if not (self._programs or self._hidden) or not self._updating.acquire(blocking=False):
             return self.is_given  # none has been started, or another thread is at it
         try:
-            return self._update(trackers)
+            return self._update(trackers, pass_on)
         finally:
             self._updating.release()
 
-    def _update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
+    def _reads_keys(self, runs: bool) -> tuple[bool, bool]:
+        """Return whether a program, if one `runs`, reads keys from where its words go, and whether it does from the terminal itself."""
+        return runs and not _is_line_mode(self._slave), runs and self.keys is None and not _is_line_mode(self._terminal)
+
+    def _update(self, trackers: Callable[[], list[TrackerCore]], pass_on: Callable[[], object]) -> bool:
         runs = self.program_runs
-        reads_ours = runs and not _is_line_mode(self._slave)
-        reads_terminal = runs and self.keys is None and not _is_line_mode(self._terminal)
+        reads_ours, reads_terminal = self._reads_keys(runs)
         is_used = reads_ours or reads_terminal or (runs and self.asks)
         if is_used and not self._hidden:
             self._hidden = trackers()
@@ -98,6 +107,8 @@ class Foreground:
             finally:
                 self.clearing = False
         self._pass_keys(reads_ours)
+        if self._hidden and not is_used:
+            pass_on()
         while self._hidden and not is_used:
             tracker = self._hidden.pop()
             tracker.hiding = max(tracker.hiding - 1, 0)

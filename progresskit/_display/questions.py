@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
 """Beginnings of the names of modules that take the terminal by changing its modes."""
+KEEPERS = ("click.termui", "typer._click.termui")
+"""Modules that have kept `input` under a name of their own; typer has a copy of click."""
 
 
 class Question:
-    """A context manager: rows are off the screen meanwhile, and this thread's words go to the terminal as they are."""
+    """A context manager: rows are off the screen meanwhile, and the words of `thread` go to the terminal as they are; None: of the
+    one that makes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, thread: int | None = None) -> None:
+        self._thread = get_ident() if thread is None else thread
         self._trackers: list[TrackerCore] = []
         self._uncaptured: Uncaptured | None = None
 
@@ -48,10 +52,10 @@ class Question:
                 tracker.hiding += 1
             for tracker in trackers.values():
                 tracker.clear_rows()
-            self._uncaptured = Uncaptured()
+            self._uncaptured = Uncaptured(self._thread)
             self._uncaptured.__enter__()
             for stream in streams:
-                stream.write_partial(get_ident())
+                stream.write_partial(self._thread)
         except BaseException:  # Ctrl-C
             self._let_go()
             raise
@@ -83,7 +87,13 @@ class Question:
 
 
 class _Asking:
-    """Replaces a function that asks."""
+    """Replaces a function that asks.
+
+    Attributes:
+        is_asked: Whether a question is open whose end only this replacement sees, so that it must stay.
+    """
+
+    is_asked = False
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -134,6 +144,28 @@ class _Modes(_Asking):
                 ended = self._questions.pop(key, None)
                 if ended is not None:
                     ended.__exit__()
+                if not _installed:
+                    uninstall()
+
+    def take_up(self) -> None:
+        """Open the question of a library that has changed the modes of standard input before this replacement was there."""
+        import termios
+
+        if not any(name.rstrip(".") in sys.modules for name in TERMINAL_LIBRARIES):
+            return
+        try:
+            descriptor = sys.stdin.fileno()
+            modes = termios.tcgetattr(descriptor)[3]
+        except Exception:  # no descriptor, or whatever a stream of the user's own may raise
+            return
+        # For single keys, `tty.setcbreak` leaves the last one.
+        if not modes & (termios.ICANON | termios.ECHO | termios.IEXTEN):
+            question = self._questions[descriptor] = Question(threading.main_thread().ident)
+            question.__enter__()
+
+    @property
+    def is_asked(self) -> bool:  # type: ignore[override]  # asked of the questions themselves
+        return bool(self._questions)
 
 
 class _Prompt:
@@ -164,6 +196,10 @@ class _Prompting:
             question.__enter__()
             question.capture_thread()
             self._question = question
+
+    def is_waiting(self) -> bool:
+        """Whether the main thread runs no Python code: it waits at the prompt."""
+        return sys._current_frames().get(threading.main_thread().ident or 0) is None
 
     def check(self) -> None:
         """Let rows be drawn again once the prompt has been answered."""
@@ -211,7 +247,8 @@ def install() -> None:
     if hasattr(sys, "ps1") or sys.flags.inspect:
         for name, text in (("ps1", ">>> "), ("ps2", "... ")):
             setattr(sys, name, _Prompt(getattr(sys, name, text)))
-    _replace(sys.modules.get("click.termui"), "visible_prompt_func", _Asking)
+    for name in KEEPERS:
+        _replace(sys.modules.get(name), "visible_prompt_func", _Asking)
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
         _replace(raw, name, _Reading)
@@ -222,28 +259,40 @@ def install() -> None:
 
     _replace(getpass, "_raw_input", _Asking)
     _replace(termios, "tcsetattr", _Modes)
+    _take_up_open_ones(termios)
+
+
+def _take_up_open_ones(termios: Any) -> None:
+    """Open the questions that were asked before their functions were replaced: another thread begins bars while the interpreter, or a
+    library, waits for what the user types."""
+    if isinstance(termios.tcsetattr, _Modes):
+        termios.tcsetattr.take_up()
+    if isinstance(getattr(sys, "ps1", None), _Prompt) and _prompting.is_waiting():
+        _prompting.begin()
 
 
 def uninstall() -> None:
-    """Restore the functions, unless other code has replaced them meanwhile."""
+    """Restore the functions, unless other code has replaced them meanwhile, or one must stay until a question is answered."""
     global _installed
     _installed = False
     for name in ("ps1", "ps2"):
         prompt = getattr(sys, name, None)
         if isinstance(prompt, _Prompt):
             setattr(sys, name, prompt.text)
+    staying = [each for each in _replaced if each[2].is_asked]
     while _replaced:
         place, name, asking = _replaced.pop()
-        if getattr(place, name, None) is asking:
+        if getattr(place, name, None) is asking and not asking.is_asked:
             if name in ("readinto", "read", "readall"):
                 delattr(place, name)
             else:
                 setattr(place, name, asking.function)
+    _replaced.extend(staying)
 
 
 def _replace(place: Any, name: str, kind: type[_Asking]) -> None:
     function = getattr(place, name, None)
-    if function is None:
+    if function is None or any(function is each[2] for each in _replaced):
         return
     asking = kind(function)
     try:

@@ -147,7 +147,7 @@ class Relay:
             foreground.asks = foreground.asks and not self._spool.has_unread_bytes
         except (OSError, ValueError):  # closed
             foreground.asks = False
-        return foreground.update(self._trackers)
+        return foreground.update(self._trackers, self.forwarder.forward)
 
     def _trackers(self) -> list[TrackerCore]:
         return [tracker for each in self.captures if (tracker := each.tracker) is not None]
@@ -162,8 +162,10 @@ class Relay:
         """
         if self.foreground.clearing:
             return False
-        if notify:  # otherwise a frame is being made, which would put back the rows that go
+        if notify:
             self.check_foreground()
+        elif self.foreground.is_wanted:  # a frame is being made: rows go after it, and the program's screen is no lines
+            return False
         before = self.forwarder.received
         whole, receivers = self.forwarder.forward()
         if self.forwarder.received != before and self.forwarder.has_unfinished_line:

@@ -71,12 +71,14 @@ UNCAPTURED: set[int] = set()
 
 
 class Uncaptured:
-    """A context manager that switches capturing off for this thread."""
+    """A context manager that switches capturing off for `thread`; None: for the one that makes it."""
 
     __slots__ = ("_outermost", "_thread")
 
+    def __init__(self, thread: int | None = None) -> None:
+        self._thread = get_ident() if thread is None else thread
+
     def __enter__(self) -> None:
-        self._thread = get_ident()
         self._outermost = self._thread not in UNCAPTURED
         UNCAPTURED.add(self._thread)
 

@@ -75,6 +75,22 @@ def after(state: State, event: Event) -> State:
         raise ValueError(f"cannot {event} a task that is {state}: allowed here are {', '.join(row)}.") from None
 
 
+CALLED_OFF = frozenset(
+    (
+        ("bdb", "BdbQuit"),
+        ("click.exceptions", "Abort"),
+        ("click.exceptions", "Exit"),
+        ("typer.exceptions", "Abort"),
+        ("typer.exceptions", "Exit"),
+    )
+)
+"""The modules and names of errors with which a user or a program calls the work off: a debugger that was left, click's `SystemExit`."""
+
+
 def is_failure(kind: type[BaseException]) -> bool:
     """Return whether an exception of this `kind` means that the work failed, as opposed to cancelled."""
-    return issubclass(kind, Exception) and kind.__name__ != "CancelledError"
+    return (
+        issubclass(kind, Exception)
+        and kind.__name__ != "CancelledError"
+        and (kind.__module__, kind.__name__) not in CALLED_OFF
+    )

@@ -65,11 +65,25 @@ def clean_lines(text: str) -> str:
         >>> clean_lines("\x1b[31mred")
         '\x1b[31mred\x1b[0m'
     """
-    expanded = text.expandtabs() if "\t" in text else text
+    expanded = "".join(map(_expanded, text.splitlines(keepends=True))) if "\t" in text else text
     if is_plain(plain_line(expanded)):
         expanded = expanded.removesuffix("\n")
         return _COLORED.sub("\\g<0>\x1b[0m", expanded) if "\x1b" in expanded else expanded
     return "\n".join(map(_clean_line, text.splitlines()))
+
+
+def _expanded(line: str) -> str:
+    """Return `line` with its tabs expanded to eight cells, of which colours take none, and wide characters two."""
+    if "\t" not in line:
+        return line
+    if line.isascii() and "\x1b" not in line:
+        return line.expandtabs()
+    head, *rest = line.split("\t")
+    pieces, at = [head], cell_width(clean(plain_line(head), None))
+    for piece in rest:
+        pieces.append(" " * (8 - at % 8) + piece)
+        at += 8 - at % 8 + cell_width(clean(plain_line(piece), None))
+    return "".join(pieces)
 
 
 def is_plain(text: str) -> bool:
@@ -85,7 +99,7 @@ def is_plain(text: str) -> bool:
 def _clean_line(line: str) -> str:
     if line.isascii() and line.isprintable():
         return line
-    parts = _SGR.split(line.expandtabs())
+    parts = _SGR.split(_expanded(line))
     whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
     return whole + "\x1b[0m" if len(parts) > 1 else whole
 

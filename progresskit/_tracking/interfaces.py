@@ -62,6 +62,10 @@ class Display(Protocol):
     def shows_lines(self) -> bool:
         """Whether a line that is printed now will be shown."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the terminal has not yet accepted all that was drawn."""
+
 
 class Capture(Protocol[Tracker]):
     """Shows what is written to standard output and standard error above the bars.

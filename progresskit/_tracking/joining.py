@@ -39,9 +39,14 @@ def current_tracker() -> ProgressTracker:
 def shared_tracker() -> ProgressTracker:
     """Return the tracker that the process shares."""
     global shared, _outdated
-    if shared is None or (_outdated and shared._core.tree.all_ended and shared not in trackers.entered):
-        shared, _outdated = ProgressTracker(), False
-    return shared
+    before = shared
+    if before is not None and not (_outdated and before._core.tree.all_ended and before not in trackers.entered):
+        return before
+    made = ProgressTracker()
+    if shared is not None and shared is not before:  # another thread, whose first loop begins just now, was quicker
+        return shared
+    shared, _outdated = made, False
+    return made
 
 
 def renew_shared_tracker() -> None:

@@ -206,7 +206,7 @@ class LineQueue:
         core = self._core
         if self.before_line is not None:
             self.before_line()
-        if core.tree.has_ends and core.display is not None:
+        if core.tree.has_ends and core.attached:
             core.tree.move_ends(self.items)
 
     def drop(self, lines: int) -> None:

@@ -400,9 +400,9 @@ class Task(TaskRecord):
         return extras is not None and any(getattr(each, "final", self) is None for each in extras.counters)
 
     def _end_by_children(self) -> bool:
-        """Fail if the count is below the total because children failed; return whether that is so."""
+        """Fail if the count is below the total because children failed; return whether that is so. A loop's count is its own."""
         extras = self._extras
-        if extras is None or not extras.failed or self._end is not None or self.is_complete:
+        if extras is None or not extras.failed or self._end is not None or self.is_complete or self._is_looping:
             return False
         if self._total is None and self._kind[3] is None:  # the number of units is unknown
             return False

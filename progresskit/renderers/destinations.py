@@ -157,6 +157,14 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
 
 
 def unwrapped(stream: Any) -> Any:
-    """Return the stream behind `stream` if rich has replaced it during a live display. Rich's replacement claims to be
-    a terminal, but prints escape sequences as text."""
-    return stream.rich_proxied_file if type(stream).__module__ == "rich.file_proxy" else stream
+    """Return the stream behind `stream`, if a library has replaced that for a while.
+
+    Rich's replacement during a live display claims to be a terminal, but prints escape sequences as text. That of prompt_toolkit
+    during a prompt (IPython's, too) loses what is written to it afterwards.
+    """
+    module = type(stream).__module__
+    if module == "rich.file_proxy":
+        return stream.rich_proxied_file
+    if module == "prompt_toolkit.patch_stdout":
+        return getattr(stream, "original_stdout", None) or stream
+    return stream

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
 from .._model.numbers import plain_number
-from .._model.states import STOPPED_EARLY
+from .._model.states import STOPPED_EARLY, is_failure
 from .._system.environment import DUMB, is_disabled
 from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
@@ -511,10 +511,10 @@ def count(bar: Any, n: Any) -> Any:
 
 def leave_with(task: Task, error: BaseException) -> None:
     """End `task` as a block that was left by `error` does."""
-    if isinstance(error, (KeyboardInterrupt, GeneratorExit, SystemExit)):
-        task.cancel()
-    else:
+    if is_failure(type(error)):
         task.fail(error)
+    else:
+        task.cancel()
 
 
 def close(bar: Any) -> None:

@@ -98,8 +98,8 @@ FAULTS_OF_WORDS = {
     "words are captured while rows are hidden": (CAPTURE, " or tracker.hiding > tracker.asking:", ":"),
     "words are not captured while the last rows stand": (
         CAPTURE,
-        "or (display is not None and display.renderer.may_be_standing)",
-        "",
+        "display.renderer.may_be_standing or display.is_behind",
+        "display.is_behind",
     ),
     "words are not captured": (CAPTURE, "or not tracker.tree.all_ended", ""),
     "a question is asked below rows": (

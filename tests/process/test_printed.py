@@ -69,6 +69,66 @@ def test_short_tasks() -> None:
     assert words == ["Seen", "Short", "ValueError:", "caught", "Kept", "the"]
 
 
+NESTED = """
+from progresskit import track
+for n in track(range(2), "Outer", keep=True):
+    try:
+        for m in track(range(3), "Inner"):
+            if m == 1: raise ValueError("no")
+    except ValueError:
+        print("caught", n)
+"""
+
+
+def test_a_line_after_a_failure_before_the_first_frame() -> None:
+    """A line that is printed before the first frame stands below the last line of a loop that had failed by then."""
+    program = Program(NESTED)
+    assert program.end() == 0
+    words = [row.split()[1 if row[0] in "✓✗" else 0] for row in program.everything if not row.startswith("  ")]
+    assert words == ["Inner", "caught", "Inner", "caught", "Outer"]
+
+
+HIDDEN = """
+import os
+from progresskit import ProgressTracker
+from seen import until_true
+one, two = ProgressTracker(), ProgressTracker()
+for tracker, name in ((one, "Hidden"), (two, "Ended")):
+    task = tracker.add_task(name, total=2)
+until_true(lambda: two._core.display and two._core.tree.last_shown == task.id)
+with one.hidden():
+    two.stop()
+    os.write(1, b"words\\n")
+    until_true(lambda: os.read(0, 1))
+"""
+
+
+def test_a_tracker_ends_while_another_is_hidden() -> None:
+    """The last frame of a tracker shows no row of another one that is hidden, as rows are while a traceback is printed."""
+    program = Program(HIDDEN, PYTHONPATH=f"{ROOT}:{ROOT}/tests")
+    program.until("words")
+    assert not any(row.startswith("  Hidden") for row in program.rows), program.rows
+    os.write(program.fd, b"\n")
+    assert program.end() == 0
+
+
+MANY_ENDS = """
+import progresskit
+tasks = [progresskit.add_task(f"Task {n}", total=1, keep=True) for n in range(1_500)]
+for task in tasks: task.advance(); task.finish()
+print("after them")
+"""
+
+
+def test_a_line_after_more_ends_than_a_terminal_takes() -> None:
+    """A line waits for what the terminal has not accepted yet: it comes below the last lines of tasks, not within them."""
+    program = Program(MANY_ENDS)
+    assert program.end() == 0
+    rows = program.everything
+    assert rows[-1] == "after them"
+    assert [row.split()[2] for row in rows[:-1]] == [str(n) for n in range(1_500)]
+
+
 DEATH = """
 import os
 from progresskit import current_tracker, track
@@ -173,6 +233,26 @@ def test_a_question(ask: str, question: str) -> None:
     os.write(program.fd, b"c\n" if "pdb" in ask else b"y\n")
     assert program.end() == 0
     assert any(row.endswith("answered y") for row in program.everything)
+    assert "Files" in program.rows[-1]
+
+
+KEPT_INPUT = """
+import sys, types
+module = sys.modules["typer._click.termui"] = types.ModuleType("typer._click.termui")
+module.visible_prompt_func = input
+"""
+
+
+def test_a_question_of_typer() -> None:
+    """A question that ends in the `input` that typer's copy of click has kept is on the screen while it is asked."""
+    program = Program(
+        KEPT_INPUT + QUESTION % "print('sure? [y/N]:', end='', flush=True); answer = module.visible_prompt_func(' ')"
+    )
+    program.until("sure? [y/N]: ")
+    assert not any("Files" in row for row in program.rows)
+    os.write(program.fd, b"y\n")
+    assert program.end() == 0
+    assert "answered y" in program.rows
     assert "Files" in program.rows[-1]
 
 

@@ -158,6 +158,33 @@ def test_keys_and_questions() -> None:
     program.check_restored()
 
 
+SCREEN = """
+import subprocess, sys
+from progresskit import track
+PAGER = r'''
+import os, sys, termios, tty
+modes = termios.tcgetattr(0)
+tty.setraw(0)
+os.write(1, b"\\x1b[?1049h" + b"".join(b"line %d\\r\\n" % n for n in range(5)) + b"end " + sys.argv[1].encode())
+os.read(0, 1)
+os.write(1, b"\\x1b[?1049l")
+termios.tcsetattr(0, termios.TCSADRAIN, modes)
+'''
+for n in track(range(3), "Files"):
+    subprocess.run([sys.executable, "-c", PAGER, str(n)])
+"""
+
+
+def test_a_programs_own_screen() -> None:
+    """A pager's or an editor's sequences that open and close a screen of its own reach the terminal."""
+    program = Program(SCREEN)
+    for n in range(3):
+        program.until(f"end {n}")
+        os.write(program.fd, b"q")
+    assert program.end() == 0
+    assert (program.sent.count(b"\x1b[?1049h"), program.sent.count(b"\x1b[?1049l")) == (3, 3)
+
+
 PREPARED = """
 import asyncio, os, subprocess
 from progresskit import current_tracker, track

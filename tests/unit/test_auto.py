@@ -13,7 +13,7 @@ from progresskit._display.terminal import ProtocolTerminal, StreamTerminal
 from progresskit._system import warnings as report
 from progresskit.renderers import choice
 from progresskit.renderers.choice import automatic, named
-from progresskit.renderers.destinations import prefer_hub
+from progresskit.renderers.destinations import default_stream, prefer_hub
 from progresskit.renderers.registry import candidates
 from progresskit.testing import EmulatedTerminal
 
@@ -125,3 +125,11 @@ def test_below_a_hub() -> None:
     for name in ("plain", "json", "log", "none"):
         assert prefer_hub(named(name, environ), environ=environ).name == name
     assert prefer_hub(named(None, environ), environ=environ, redirected=True).name == "auto"
+
+
+def test_a_prompts_stream_is_looked_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What prompt_toolkit puts in place of standard error during a prompt loses later writes: the display is on that behind it."""
+    behind = io.StringIO()
+    proxy = type("StdoutProxy", (), {"__module__": "prompt_toolkit.patch_stdout", "original_stdout": behind})()
+    monkeypatch.setattr(sys, "stderr", proxy)
+    assert default_stream({}) is behind

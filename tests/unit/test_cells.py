@@ -66,6 +66,14 @@ def test_printed_lines_keep_colours_only(text: str) -> None:
     assert all(plain_line(line).isprintable() for line in shown)
 
 
+@pytest.mark.parametrize("word", ["red", "\x1b[31mred\x1b[0m", "\x1b[1;38;5;9mr\x1b[0med", "日本", "e\u0301té", "🎉"])
+def test_tabs_lead_to_the_same_cell(word: str) -> None:
+    """A tab leads to a multiple of eight cells, as on a terminal, whatever colours and wide characters stand before it."""
+    first, second = (plain_line(line) for line in clean_lines(f"{word}\tone\ttwo\nx\t\ttwo").split("\n"))
+    assert cell_width(first.partition("one")[0]) == 8
+    assert cell_width(first.partition("two")[0]) == cell_width(second.partition("two")[0]) == 16
+
+
 @given(st.lists(st.text(st.sampled_from("ab\t\x1bé\x07[31m")), min_size=1))
 def test_a_block_is_cleaned_as_its_lines_are(lines: list[str]) -> None:
     assert clean_lines("\n".join(lines) + "\n") == "\n".join(map(clean_lines, lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bdb
 import contextlib
 import gc
 import signal
@@ -301,7 +302,18 @@ def test_an_error_in_the_body(bench: Bench, ended: Ended, loop: Callable[[Any], 
         assert reason is not None and "Error" in reason
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def named(module: str, name: str) -> type[Exception]:
+    """Return an error class as the library `module` has it, which need not be installed."""
+    return type(name, (RuntimeError,), {"__module__": module})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(KeyboardInterrupt, SystemExit, asyncio.CancelledError, bdb.BdbQuit),
+        *(named(f"{library}.exceptions", name) for library in ("click", "typer") for name in ("Abort", "Exit")),
+    ],
+)
 @pytest.mark.parametrize("made", [False, True])
 def test_an_interrupt_is_no_failure(bench: Bench, ended: Ended, error: type[BaseException], made: bool) -> None:
     """An exception that cancels a program cancels its loops, whether raised in the body, below it, or in the source."""
@@ -861,3 +873,21 @@ def test_a_held_loop_that_an_error_ended(bench: Bench, ended: Ended, monkeypatch
     next(loop)
     bench.tracker.stop()
     assert ended()[::2] == ("cancelled", None)
+
+
+def test_an_open_loop_has_not_failed_by_others(bench: Bench, ended: Ended) -> None:
+    """A loop in a generator that is left open when its tracker ends has stopped early, whatever has failed within it meanwhile."""
+
+    def rows() -> Iterator[int]:
+        yield from bench.tracker.track(range(10), "Rows")
+
+    held = rows()
+    next(held), next(held)
+    with contextlib.suppress(KeyError):
+        for _ in bench.tracker.track([1, 2], "Part"):
+            raise KeyError
+    bench.tracker.stop()
+    whole, part = ended.tasks
+    assert part.state == "failed"
+    assert (whole.state, whole.reason) == ("cancelled", "stopped early")
+    held.close()

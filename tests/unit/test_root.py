@@ -7,7 +7,9 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, count, cycle, repeat
 from pathlib import Path
@@ -516,3 +518,19 @@ def test_names_of_the_root() -> None:
     done = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
     assert all(hasattr(progresskit, name) for name in progresskit.__all__)
+
+
+def test_two_first_loops_share_a_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads whose first loops begin at the same instant join one tracker."""
+    both = threading.Barrier(2, timeout=60)
+
+    class Slow(ProgressTracker):
+        def __init__(self) -> None:
+            both.wait()
+            super().__init__()
+
+    monkeypatch.setattr(joining, "shared", None)
+    monkeypatch.setattr(joining, "ProgressTracker", Slow)
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: joining.shared_tracker(), range(2))
+    assert one is two
