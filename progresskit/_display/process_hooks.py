@@ -234,6 +234,11 @@ def _prepare_fork() -> None:
     _wait_for_imports()
 
 
+def is_forking() -> bool:
+    """Return whether this thread is about to make a fork that has been prepared."""
+    return _forking._is_owned()  # type: ignore[attr-defined,no-any-return]  # as in `threading`
+
+
 def _wait_for_imports() -> None:
     """Wait until no other thread imports a module of ours, as the drawing thread does for its first frame, which may take longer
     than a fork waits for a frame: a child that is forked meanwhile waits for the module for ever."""
@@ -244,7 +249,7 @@ def _wait_for_imports() -> None:
 
 
 def _after_in_parent() -> None:
-    if not _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; this fork was not prepared
+    if not is_forking():  # this fork was not prepared
         return
     # An error before the fork (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
     try:

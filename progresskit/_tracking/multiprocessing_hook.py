@@ -11,7 +11,15 @@ from __future__ import annotations
 import os
 import sys
 
-from .._system.lazy import BEFORE_FORK, CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
+from .._system.lazy import (
+    BEFORE_FORK,
+    CAPTURE_WORKER,
+    HUB_ADDRESS,
+    IS_FORKING,
+    ROWS_TERMINAL,
+    SEND_BEFORE_RESULTS,
+    load,
+)
 from .._system.platform import HAS_FORK
 
 TYPE_CHECKING = False
@@ -168,34 +176,39 @@ def starts_worker(frame: FrameType | None) -> bool:
 
 
 def load_workers(frame: FrameType | None) -> None:
-    """Load what prepares workers for a fork, before `frame` forks the first one that may join a hub.
+    """Load what prepares workers for a fork, before `frame` forks one that may join a hub. If another thread is just loading it, this
+    waits.
 
     Most programs that import multiprocessing start no worker, and would load that for nothing.
     """
-    if (
-        WORKERS not in sys.modules
-        and any(config.get(KEY) is not None for config in _configs())
-        and starts_worker(frame)
-    ):
+    global _has_loaded
+    if not _has_loaded and any(config.get(KEY) is not None for config in _configs()) and starts_worker(frame):
         try:
             load(HUB_ADDRESS)
+            _has_loaded = True
         except Exception:  # an error of the display must not keep the worker from starting
             pass
 
 
-def _before_fork() -> None:
-    if PROCESS_HOOKS not in sys.modules:  # otherwise its own hook does this
-        is_interrupted = False
-        try:
-            load_workers(sys._getframe(1))
-        except KeyboardInterrupt:  # as soon as all was loaded
-            is_interrupted = True
-        if PROCESS_HOOKS in sys.modules:  # it has just registered its hook, which is called for later forks only
-            load(BEFORE_FORK)()
-        if is_interrupted:
-            from .._system import interrupts
+_has_loaded = False
 
-            interrupts.raise_after_fork()
+
+def _before_fork() -> None:
+    """Load what a fork needs, and call its hook if the interpreter does not: it calls those that were there when the fork began.
+
+    Registered first, this hook is called last.
+    """
+    is_interrupted = False
+    try:
+        load_workers(sys._getframe(1))
+    except KeyboardInterrupt:  # as soon as all was loaded
+        is_interrupted = True
+    if PROCESS_HOOKS in sys.modules and not load(IS_FORKING)():
+        load(BEFORE_FORK)()
+    if is_interrupted:
+        from .._system import interrupts
+
+        interrupts.raise_after_fork()
 
 
 def allow_joining(wanted: Callable[[], bool]) -> None:
