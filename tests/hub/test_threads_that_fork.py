@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,6 +256,46 @@ def test_workers_after_another_child(monkeypatch: pytest.MonkeyPatch) -> None:
             worker.join()
             assert status_of_child(lambda: True) == 0
     assert [line.split(" in ")[0] for line in renderer.lines] == ["\u2713 8 tasks, 24 items"]
+
+
+AT_ONCE = """
+import io, multiprocessing, sys, threading
+from seen import until_true
+from progresskit import ProgressTracker, track
+from progresskit.testing import RecordingRenderer
+def work():
+    for _ in track(range(3), "row"): pass
+def fork():
+    worker = multiprocessing.get_context("fork").Process(target=work)
+    worker.start()
+    worker.join()
+def waits_for_import(thread):
+    frame = sys._current_frames().get(thread.ident)
+    while frame is not None and frame.f_code.co_name != "acquire":
+        frame = frame.f_back
+    return frame is not None
+class Late:  # an import finder that finds nothing: the other thread forks while this one loads what prepares a fork
+    def find_spec(self, name, path=None, target=None):
+        if name == "progresskit.processes._brief_ends" and other.ident is None:
+            other.start()
+            until_true(lambda: not other.is_alive() or waits_for_import(other))
+other = threading.Thread(target=fork)
+renderer = RecordingRenderer()
+with ProgressTracker(renderer, stream=io.StringIO()):
+    sys.meta_path.insert(0, Late())
+    fork()
+    other.join()
+print([line.partition(",")[0] for line in renderer.lines], other.is_alive())
+"""
+
+
+def test_first_forks_at_once() -> None:
+    """A worker is shown whose fork begins while another thread loads, for the first one, what prepares forks."""
+    environ = {"PYTHONPATH": f"{Path(__file__).parents[2]}:{Path(__file__).parents[1]}"}
+    program = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", AT_ONCE], env=environ, capture_output=True, text=True
+    )
+    assert (program.stdout, program.stderr) == ("['✓ 2 tasks'] False\n", "")
 
 
 @pytest.mark.slow
