@@ -1,7 +1,8 @@
 """The command: `progresskit-snowflake load FILES... --table T`, and `bars`; `options` reads the command line.
 
-Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C). Once a load is committed
-the status is 0, even if its summary cannot be written, because a script that repeats failed loads must not load twice.
+Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C), 143 and 129 (SIGTERM, SIGHUP).
+Once a load is committed the status is 0, even if its summary cannot be written, because a script that repeats failed loads
+must not load twice.
 Slow imports are made where they are used, so that Ctrl-C is handled from the beginning.
 """
 
@@ -12,6 +13,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     command = _Command()
+    if arguments is None:
+        _call_off_when_terminated()
     try:
         with _collecting_less(as_program=arguments is None):
             try:
@@ -40,10 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             finally:
                 if not command.loading and sys.stdout is not None:
                     sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        came = interrupt.signal if isinstance(interrupt, _Terminated) else signal.SIGINT
         if command.committed:
-            return _broken_off(_report("Ctrl-C came after the commit: everything is loaded.", 0))
-        return _broken_off(_report("called off: nothing is loaded.", 130))
+            name = "Ctrl-C" if came is signal.SIGINT else came.name
+            return _broken_off(_report(f"{name} came after the commit: everything is loaded.", 0))
+        return _broken_off(_report("called off: nothing is loaded.", 128 + came))
     except Exception as error:
         if isinstance(error, OSError) and not command.loading:
             _discard_output()
@@ -53,6 +59,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command.committed:
             return _broken_off(_report(f"everything is loaded, and then something failed: {message}", 0))
         return _broken_off(_report(message, 1))
+
+
+class _Terminated(KeyboardInterrupt):
+    """A signal asks the process to end. It calls everything off as Ctrl-C does, which is a KeyboardInterrupt too.
+
+    Attributes:
+        signal: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
+
+
+def _call_off_when_terminated() -> None:
+    """Have SIGTERM and SIGHUP call the command off, so that it removes its stage and its files, unless they are ignored (nohup).
+
+    The first one counts: a service manager sends several, and each would break off the removal.
+    """
+
+    def call_off(number: int, _: object) -> None:
+        for one in signals:
+            signal.signal(one, signal.SIG_IGN)
+        raise _Terminated(number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+    signals = [one for one in map(signal.Signals.__getitem__, names) if signal.getsignal(one) is signal.SIG_DFL]
+    if threading.current_thread() is threading.main_thread():
+        for one in signals:
+            signal.signal(one, call_off)
 
 
 class _Command:

@@ -847,16 +847,26 @@ def own_stages(connection: Any) -> set[str]:
     return {row[1] for row in rows if row[1].startswith("PROGRESSKIT")}
 
 
-PHASES = ["Upload", *(pytest.param(phase, marks=pytest.mark.slow) for phase in ("QC rows", "Compression", "COPY"))]
+PHASES = [("Upload", "SIGINT"), ("Upload", "SIGTERM")]
+PHASES_SLOW = [
+    ("QC rows", "SIGINT"),
+    ("Compression", "SIGINT"),
+    ("COPY", "SIGINT"),
+    ("COPY", "SIGTERM"),
+    ("COPY", "SIGHUP"),
+]
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_ctrl_c_exits_130_and_leaves_nothing(
-    phase: str, server: Any, connection: Any, named_connection: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("phase", "name"), [*PHASES, *(pytest.param(*each, marks=pytest.mark.slow) for each in PHASES_SLOW)]
+)
+def test_signal_ends_a_load_and_leaves_nothing(
+    phase: str, name: str, server: Any, connection: Any, named_connection: dict[str, str], tmp_path: Path
 ) -> None:
-    """Ctrl-C exits 130, restores the terminal and leaves nothing."""
+    """Ctrl-C, SIGTERM and SIGHUP exit with 128 and their number, restore the terminal and leave nothing."""
+    number = signal.Signals[name]
     server.pace = 700e3
-    table = f"stopped_in_{phase.split()[0].lower()}"
+    table = f"stopped_in_{phase.split()[0].lower()}_by_{name.lower()}"
     before = own_stages(connection)
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
     months = [1, 1, 6]
@@ -872,12 +882,15 @@ def test_ctrl_c_exits_130_and_leaves_nothing(
             stream.feed(frame)
             seen = seen or any(phase in row for row in screen.display)
     assert any(temporary.iterdir())
-    os.kill(pid, signal.SIGINT)
+    os.kill(pid, number)
+    if number is not signal.SIGINT:
+        os.kill(pid, number)  # service managers send several
     while data := read(fd):
         stream.feed(data)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130, screen.display
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + number, screen.display
     os.close(fd)
     assert not screen.cursor.hidden
+    assert any("called off: nothing is loaded." in row for row in screen.display)
     assert not any("Traceback" in row for row in screen.display)
     assert list(temporary.iterdir()) == []
     assert own_stages(connection) == before

@@ -726,15 +726,17 @@ def test_full_output_after_the_commit(
     assert rows_of(cursor, new_table) == [(1,)]
 
 
-def test_ctrl_c_at_once(tmp_path: Path) -> None:
-    """Ctrl-C right after the start, before the load, ends the command with one sentence and the status 130."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_at_once(name: str, tmp_path: Path) -> None:
+    """Ctrl-C and other signals right after the start, before the load, end the command with one sentence and their status."""
+    number = signal.Signals[name]
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     arguments = [*COMMAND, str(pipe), "--table", "t", "--embedded", "--no-progress"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # The pipe can be opened when the command reads it.
     with subprocess.Popen(arguments, **pipes) as process, pipe.open("wb"):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (128 + number, "")
     assert err == "progresskit-snowflake: called off: nothing is loaded.\n"
