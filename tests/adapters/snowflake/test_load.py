@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -839,6 +840,70 @@ def test_failed_load_does_not_wait_for_an_upload(tmp_path: Path) -> None:
     assert "bad.csv:500002: 1 column, but 2 are expected" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_ctrl_c_during_the_commit(
+    lost: bool, session: Any, cursor: Any, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that is called off while it is committed waits for the answer; where none comes, it is in doubt."""
+    loading = Loading(session())
+    requested, awaited, over = threading.Event(), threading.Event(), threading.Event()
+    await_commit = loading._await_commit
+
+    def allow(doing: str) -> None:
+        if doing == "committing":
+            requested.set()
+            (over if lost else awaited).wait(60)
+
+    def seen() -> None:
+        awaited.set()
+        await_commit()
+
+    monkeypatch.setattr(loading, "allow", allow)
+    monkeypatch.setattr(loading, "_await_commit", seen)
+    monkeypatch.setattr("progresskit_snowflake.loading.session.CLEANUP_SECONDS", 0.0)
+    if lost:
+        monkeypatch.setattr("progresskit_snowflake.loading.session.COMMIT_SECONDS", 0.0)
+    thread = threading.Thread(target=loading.publish)
+    with pytest.raises(KeyboardInterrupt), loading.table(table, [], Session(session()), new=False):
+        loading.run(f"INSERT INTO {table} (a) VALUES (1)", "inserting")
+        thread.start()
+        assert requested.wait(60)
+        raise KeyboardInterrupt
+    assert (loading.published, loading.in_doubt) == (not lost, lost)
+    over.set()
+    thread.join()
+    assert cursor.execute(f"SELECT a FROM {table}").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "called off during the commit. The server has not answered"),
+        (LoadError("committing failed: no route."), 1, "committing failed: no route. The server has not answered"),
+    ],
+)
+def test_commit_in_doubt_is_told(
+    raised: BaseException,
+    status: int,
+    words: str,
+    command: Any,
+    table: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the answer to the commit has not come, the command does not say that nothing is loaded."""
+
+    def publish(loading: Loading) -> None:
+        loading.in_doubt = True
+        raise raised
+
+    monkeypatch.setattr(Loading, "publish", publish)
+    done = command(write(tmp_path / "a.csv", "a,b,c\n1,x,\n"), "--table", table)
+    assert (done.status, done.out) == (status, "")
+    assert words in done.err
+    assert "nothing is loaded" not in done.err
 
 
 def own_stages(connection: Any) -> set[str]:

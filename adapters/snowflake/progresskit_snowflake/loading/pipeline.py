@@ -121,7 +121,6 @@ class Load:
         self.skip_loaded = skip_loaded
         self._early = early
         self._check_seconds = 0.0
-        self.published = False
         self.keep_staged: Keep = keep_staged
         self._expected: int | None = None  # rows of all files, once they are counted
         self.summary = Summary(source=staging.source.name)
@@ -434,7 +433,6 @@ class Load:
                 if self._copy_bar is not None:
                     self._copy_bar.update(phase="publishing")
                 self.loading.publish()
-                self.published = True
                 if self._copy_bar is not None:
                     self._copy_bar.update(phase=None)
             watch.copied.strategy = strategy(count, watch.estimates)

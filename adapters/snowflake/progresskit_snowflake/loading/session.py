@@ -31,6 +31,8 @@ Keep = Literal["never", "failed", "always"]
 """The values of `keep_staged`: when the stage of a load is kept."""
 CLEANUP_SECONDS = 0.3
 """Seconds that a clean-up waits for a running statement, before it uses another session."""
+COMMIT_SECONDS = 20.0
+"""Seconds that a load which is called off waits for the answer to its COMMIT, which says whether its rows are there."""
 
 
 @contextlib.contextmanager
@@ -246,13 +248,19 @@ class Staging(Session):
 
 
 class Loading(Session):
-    """The session that copies, in one transaction: all rows, or none."""
+    """The session that copies, in one transaction: all rows, or none.
+
+    Attributes:
+        published: Whether the rows are committed, and a new table has its name.
+        in_doubt: Whether a commit was requested whose answer never came.
+    """
 
     def __init__(self, connection: Any, again: Callable[[], Any] | None = None) -> None:
         super().__init__(connection, again)
         self._table = ""
         self._work: str | None = None
-        self._published = False
+        self.published = self.in_doubt = False
+        self._commit_ended: threading.Event | None = None  # once the commit has been requested
         self._broken_off: threading.Thread | None = None  # the thread that rolls back
 
     def allow(self, doing: str) -> None:
@@ -279,7 +287,8 @@ class Loading(Session):
         Yields:
             The name to copy into.
         """
-        self._table, self._published, self._broken_off = table, False, None
+        self._table, self.published, self.in_doubt, self._broken_off = table, False, False, None
+        self._commit_ended = None
         self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new else None
         if self._work is not None:
             self.run(create_table(self._work, columns), f"creating {table}")
@@ -290,7 +299,8 @@ class Loading(Session):
                 self.run(f"DELETE FROM {table_name(table)}", f"emptying {table}")
             yield self._work or table
         finally:
-            if not self._published:
+            self._await_commit()
+            if not self.published:
                 self._broken_off = threading.current_thread()
                 with contextlib.suppress(LoadError):  # the session's end does the same
                     self.run("ROLLBACK", "rolling back", CLEANUP_SECONDS)
@@ -333,9 +343,30 @@ class Loading(Session):
         )
 
     def publish(self) -> None:
-        """Commit, and give a new table its name."""
-        self.run("COMMIT", "committing")
-        if self._work is not None:
-            names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
-            self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
-        self._published = True
+        """Commit, and give a new table its name. A load that is called off meanwhile waits for the answer.
+
+        Raises:
+            LoadError: the server refused, or its answer did not come; then the load is `in_doubt`.
+        """
+        import snowflake.connector
+
+        self._commit_ended = threading.Event()
+        try:
+            self.run("COMMIT", "committing")
+            if self._work is not None:
+                names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
+                self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
+            self.published = True
+        except LoadError as error:
+            refused = snowflake.connector.errors.ProgrammingError  # by the server; others are the connection's
+            self.in_doubt = error.__cause__ is not None and not isinstance(error.__cause__, refused)
+            raise
+        finally:
+            self._commit_ended.set()
+
+    def _await_commit(self) -> None:
+        """Wait for the end of a commit that has been requested. A second Ctrl-C ends the wait."""
+        if self._commit_ended is not None and not self._commit_ended.is_set():
+            with contextlib.suppress(KeyboardInterrupt):
+                self._commit_ended.wait(COMMIT_SECONDS)
+            self.in_doubt = not self._commit_ended.is_set()
