@@ -506,6 +506,8 @@ CHANGED = {
     "clock": ("DATE", pyarrow.array([datetime.datetime(2024, 1, 1), MOMENT]), "2024-01-01 10:00:00.123456', which is no DATE"),
     "offset": ("TIMESTAMP_NTZ", pyarrow.array([None, MOMENT], pyarrow.timestamp("us", "UTC")), "which is no TIMESTAMP_NTZ"),
     "number": ("INT", pyarrow.array(["1", "x"]), "'x', which is no NUMBER"),
+    "whole": ("FLOAT", pyarrow.array([1 << 53, (1 << 53) + 1]), "'9007199254740993', which is no FLOAT"),
+    "places": ("FLOAT", pyarrow.array([Decimal("1.10"), Decimal("0.12345678901234567")]), "'0.12345678901234567', which is no FLOAT"),
 }  # fmt: skip
 """Type of the table -> two values of a Parquet file, of which the second would be changed, and the reason in the message."""
 
@@ -529,7 +531,9 @@ def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table:
     done = command(path, "--table", new_table)
     assert done.status == 0, done.err
     day = datetime.date(2024, 1, 1)
-    assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [(1, Decimal("1.5"), 999, "ab", day, None, 1)]
+    assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [
+        (1, Decimal("1.5"), 999, "ab", day, None, 1, 2.0**53, 1.1)
+    ]
 
 
 CALENDAR = {

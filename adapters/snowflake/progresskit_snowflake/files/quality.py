@@ -13,8 +13,8 @@ from typing import Any
 
 from ..copying import counted
 from ..sql.columns import Column, check_header, folded, matched, order_of
-from ..sql.guessing import TEXT, WHOLE, Guess, is_alike
-from ..sql.values import Rule, rule_for
+from ..sql.guessing import TEXT, WHOLE, Guess, first_rounded, is_alike, reason_of_text
+from ..sql.values import Rule, is_float, rule_for
 from .dialects import Dialect
 from .fitting import hold_to, hold_to_calendar, hold_to_limits
 from .footers import schema_of
@@ -321,17 +321,18 @@ def _check(
         if at is None and column.guess.plus is not None and not had_plus:
             at = column.guess.plus
         if at is not None and not column.note:
-            why = (
-                f"no {column.guess.before}"
-                if column.guess.before
-                else "no number or date that could be kept as it is written"
-            )
             text = values[at].as_py()
-            column.note = f"{path}:{chunk.lines[at]} has {text!r:.60}, which is {why}{_missing(text)}"
+            why = reason_of_text(text, column.guess.before)
+            column.note = f"{path}:{chunk.lines[at]} has {text!r:.60}, which {why}{_missing(text)}"
         if column.guess.type != TEXT and column.guess.plus is None:
             column.note = ""
     if rule is None:
         return
+    if fixed and is_float(column.type or "") and not column.rounded:
+        at = first_rounded(values)
+        if at is not None:
+            text = values[at].as_py()
+            column.rounded = f"{path}:{chunk.lines[at]} has {text!r:.60}, and {float(text)!r} is what it keeps"
     for at in _misses(values, rule):
         text = values[at].as_py()
         shown = f"{text!r:.60}" if len(text) <= 1_000 else f"{len(text.encode()):,d} bytes long"
@@ -391,6 +392,12 @@ def columns_of(
                 "default: give the files that column, or load them as CSV or JSON."
             )
     return columns, left
+
+
+def notes_of(columns: Sequence[Column]) -> list[str]:
+    """Return what the summary says of the columns: which became text, and which drop digits."""
+    texts = [f"{column.name} is text: {column.note}" for column in columns if column.note]
+    return texts + [f"{column.name} is {column.type}: {column.rounded}" for column in columns if column.rounded]
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:

@@ -29,7 +29,7 @@ from ..errors import LoadError
 from ..files.dialects import Dialect
 from ..files.opening import BadData, digest_of, identity
 from ..files.packing import CanonicalForm, PackedTotal, link
-from ..files.quality import Reading, Report, bad_rows, check, columns_of, doubt_of_header, unchanged
+from ..files.quality import Reading, Report, bad_rows, check, columns_of, doubt_of_header, notes_of, unchanged
 from ..sql.columns import Column, table_name
 from .checking import Checking, as_made, distinct, typed
 from .ledger import Entry, Ledger
@@ -298,7 +298,7 @@ class Load:
                 self._doubt_header(fixed=fixed)
             self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
-            self.summary.notes += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
+            self.summary.notes += notes_of(self.columns)
         self._checked.close()
 
     def _doubt_header(self, *, fixed: bool) -> None:

@@ -40,6 +40,7 @@ class Column:
         exact: Whether the table has another one that differs from it in case alone, so that only its very name means it.
         guess: The guess from the values so far.
         note: Why it became text, for the summary; empty if it did not.
+        rounded: Where it first drops digits, as a FLOAT that the user or the table has, for the summary; empty if it does not.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Column:
     exact: bool = field(default=False, compare=False)
     guess: Guess = field(default_factory=Guess, compare=False)
     note: str = field(default="", compare=False)
+    rounded: str = field(default="", compare=False)
 
 
 def identifier(name: str) -> str:
