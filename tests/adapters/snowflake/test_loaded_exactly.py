@@ -352,6 +352,19 @@ def test_digits_that_a_float_drops_are_told(command: Any, cursor: Any, new_table
     ]
 
 
+def test_blanks_at_edges_are_told(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Blanks beside names and numbers are kept, since they are in the file; the summary says so."""
+    path = write(tmp_path / "f.csv", "id, name\n 1, a\n2, b\n")
+    done = command(path, "--table", new_table)
+    assert rows_of(cursor, new_table) == [(" 1", " a"), ("2", " b")]
+    assert "  a column is called ' name', with the blank, as in the header\n" in done.out
+    assert f"id is text: {path}:2 has ' 1', which is no number" in done.out
+    done = command(path, "--table", new_table)
+    assert "a column is called" not in done.out
+    cursor.execute(f"CREATE OR REPLACE TABLE {new_table} (id INT, name VARCHAR)")
+    assert "has no column ' name': it has ID, NAME." in command(path, "--table", new_table).err
+
+
 def test_digits_beyond_a_float_make_text(command: Any, new_table: str, tmp_path: Path) -> None:
     """The summary says of a value that only a FLOAT would change that a FLOAT would change it."""
     path = write(tmp_path / "f.csv", "v\n1.000000000000000056e-01\n")

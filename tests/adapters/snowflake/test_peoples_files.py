@@ -393,8 +393,16 @@ NO_OBJECTS = {
     "utf-16": ('{"a":1}\n'.encode("utf-16"), r"is UTF-16 or UTF-32: JSON is UTF-8"),
     "utf-32-unmarked": ('{"a":1}\n'.encode("utf-32-be"), r"is UTF-16 or UTF-32: JSON is UTF-8"),
     "latin-1": (b'{"a":"\xe9"}\n', r"f\.json:1: byte 0xe9 is no UTF-8"),
-    "deep": (b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}\n", r"f\.json:1: it is no JSON: .*recursion"),
-    "empty": (b"{}\n{}\n", r"has no objects"),
+    "deep": (
+        b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}\n",
+        r"f\.json:1: it is nested more deeply than can be read\.$",
+    ),
+    "deep-array": (
+        b'[{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}]",
+        r"f\.json:1: the element .* nested more deeply than can be read\.$",
+    ),
+    "empty": (b"{}\n{}\n", r"has objects without members alone"),
+    "none": (b"[]", r"has no objects"),
 }
 
 

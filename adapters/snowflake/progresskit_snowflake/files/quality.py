@@ -395,9 +395,12 @@ def columns_of(
 
 
 def notes_of(columns: Sequence[Column]) -> list[str]:
-    """Return what the summary says of the columns: which became text, and which drop digits."""
+    """Return what the summary says of the columns: which became text, which drop digits, and which new ones have odd names."""
     texts = [f"{column.name} is text: {column.note}" for column in columns if column.note]
-    return texts + [f"{column.name} is {column.type}: {column.rounded}" for column in columns if column.rounded]
+    rounded = [f"{column.name} is {column.type}: {column.rounded}" for column in columns if column.rounded]
+    new = [column.name for column in columns if not column.target]
+    blanks = [f"a column is called {name!r}, with the blank, as in the header" for name in new if name != name.strip()]
+    return texts + rounded + blanks
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:

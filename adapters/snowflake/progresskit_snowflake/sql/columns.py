@@ -255,7 +255,8 @@ def matched(header: list[str], table: str, existing: list[Column]) -> tuple[list
         alike = [existing[at] for at in known.meant_by(name)]
         if len(alike) != 1:
             names = ", ".join(column.name for column in alike or existing)
-            few = f"has no column {name}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
+            shown = name if name == name.strip() else repr(name)
+            few = f"has no column {shown}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
             raise ValueError(f"{table} {few}. Give the header the names of the table's columns.")
         found.append(replace(alike[0], name=name, target=quoted(alike[0].name), exact=len(known.near(name)) > 1))
     targets = Counter(column.target for column in found)

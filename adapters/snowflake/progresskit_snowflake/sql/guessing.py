@@ -152,7 +152,7 @@ class Guess:
             first = pc.index(pc.is_valid(values), True).as_py()
             self.kind = kind_of(values[first].as_py(), kinds)
             if self.kind == TEXT:
-                return first if values[first].as_py().strip("+-0123456789.") == "" and not stringy else None
+                return first if values[first].as_py().strip().strip("+-0123456789.") == "" and not stringy else None
         while True:
             at = _first_miss(values, self.kind) if self.kind in kinds else pc.index(pc.is_valid(values), True).as_py()
             if at is None:
