@@ -233,6 +233,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "twice": (b"id,Id\n1,2\n", [], r"the header has 'ID' more than once"),
     "fixed-width": (b"id   name   qty\n1    Ann      3\n2    Bob     12\n", [], r"to be of fixed widths: write them with a delimiter"),
     "blanks-between": (b"id name qty\n1 Ann 3\n", [], r"seem to be split by blanks.* give --delimiter space"),
+    "blank-between": (b"id name\n1 Ann\n2 Bob\n", [], r"seem to be split by blanks.* give --delimiter space"),
     "blanks-and-quotes": (b'id name "product"\n1 Ann "a b"\n2 Bob "c"\n', [], r"seem to be split by blanks.* give --delimiter space"),
     "misquoted": (b'1;"Ann "Lee" \nRay"\n2;"Bob"\n', [], r"looks as if a semicolon split its columns, and its quotes do not fit"),
     "drawn": (b"+----+\n| id |\n+----+\n|  1 |\n+----+\n", [], r"a table as a client shows it"),

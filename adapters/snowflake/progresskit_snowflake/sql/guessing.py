@@ -84,9 +84,11 @@ def reason_of_text(text: str, before: str) -> str:
     """
     if not before:
         return "is no number or date that could be kept as it is written"
-    if before == FLOAT and kind_of(text, (FLOAT,)) == FLOAT:  # other values have more digits than a FLOAT beside NaN
-        return "a FLOAT would change" if re.search("[0-9]", text) else f"is no {DECIMAL}"
-    return f"is no {before}"
+    if before != FLOAT or kind_of(text, (FLOAT,)) == TEXT:
+        return f"is no {before}"
+    if not re.search("[0-9]", text):
+        return f"is no {DECIMAL}"  # as those before it have too many digits for a FLOAT
+    return "a FLOAT would change" if _rounds(text) else reason_of_text(text, "")
 
 
 @dataclass(slots=True)
