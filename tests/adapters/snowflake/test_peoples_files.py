@@ -695,7 +695,7 @@ def test_parquet_without_a_check(
 
 
 def test_parquet_into_other_columns(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A text stays a text in a VARIANT column; bytes for text, and defaults that COPY would leave out, are refused."""
+    """A text stays a text in a VARIANT column; bytes for text are refused."""
     path = tmp_path / "f.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"a": ['{"x": 1}', "y", None]}), path)
     cursor.execute(f"CREATE TABLE {new_table} (a VARIANT, b INT)")
@@ -707,12 +707,43 @@ def test_parquet_into_other_columns(command: Any, cursor: Any, new_table: str, t
         ("y", None),
         (None, None),
     ]
-    cursor.execute(f"CREATE OR REPLACE TABLE {new_table} (a VARCHAR, b INT DEFAULT 5)")
-    done = command(path, "--table", new_table)
-    assert (done.status, "it does not have B, and COPY of Parquet files puts NULL there" in done.err) == (1, True)
     pyarrow.parquet.write_table(pyarrow.table({"a": [b"abc"]}), path)
     done = command(path, "--table", f"{new_table}_text", "--type", "a=VARCHAR")
     assert (done.status, "the column a has bytes, and the table would have their digits" in done.err) == (1, True)
+
+
+DEFAULTS = '(id INT AUTOINCREMENT, "a b" VARCHAR(5), d NUMBER(5,2), n INT DEFAULT 5 NOT NULL, x INT)'
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("--if-exists", "replace"), ("--skip-qc",)], ids=["append", "replace", "unchecked"]
+)
+def test_defaults_beside_parquet(
+    more: tuple[str, ...], command: Any, cursor: Any, new_table: str, tmp_path: Path
+) -> None:
+    """Columns that Parquet files do not have get the table's defaults, in all rows or none, and nothing else stays."""
+    path = tmp_path / "f.parquet"
+    cursor.execute(f"CREATE TABLE {new_table} {DEFAULTS}")
+    cursor.execute(f"INSERT INTO {new_table} (\"a b\", n) VALUES ('old', 7)")
+    pyarrow.parquet.write_table(pyarrow.table({"D": [Decimal("1.10"), None], "a b": ["it's", None]}), path)
+    done = command(path, "--table", new_table, *more)
+    assert done.status == 0, done.err
+    assert "columns left to their defaults: ID, N, X" in done.out
+    old = [] if "replace" in more else [("old", None, 7, None)]
+    columns = f'SELECT "a b", d, n, x FROM {new_table} ORDER BY id'
+    rows = [*old, ("it's", Decimal("1.10"), 5, None), (None, None, 5, None)]
+    assert cursor.execute(columns).fetchall() == rows
+    # A row that the table does not take takes all of them back.
+    cursor.execute(f"CREATE OR REPLACE TABLE {new_table} (d NUMBER(5,2) NOT NULL, n INT DEFAULT 5)")
+    pyarrow.parquet.write_table(pyarrow.table({"d": [Decimal("1.10"), None]}), path)
+    done = command(path, "--table", new_table, *more)
+    assert (done.status, cursor.execute(f"SELECT * FROM {new_table}").fetchall()) == (1, []), done.err
+    assert cursor.execute("SHOW TABLES LIKE 'PROGRESSKIT%'").fetchall() == []
+
+
+def test_defaults_beside_json(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Columns that JSON files do not have get the table's defaults."""
+    cursor.execute(f"CREATE TABLE {new_table} (a VARCHAR, b INT DEFAULT 5)")
     (tmp_path / "f.json").write_text('{"a": "x"}\n')
     assert command(tmp_path / "f.json", "--table", new_table).status == 0
     assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [("x", 5)]

@@ -376,22 +376,14 @@ def columns_of(
     A file without a header has all of the table's columns, in the table's order.
 
     Raises:
-        BadData: the header does not match the table, or the table's defaults would be lost.
+        BadData: the header does not match the table.
     """
     if reading.file_format == "csv" and not reading.dialect.header:
         return matched([column.name for column in existing], table, existing)
     try:
-        columns, left = matched(names_of(paths, reading), table, existing)
+        return matched(names_of(paths, reading), table, existing)
     except ValueError as error:
         raise BadData(f"{paths[0]}: {error}") from error
-    if reading.file_format == "parquet":
-        lost = [column.name for column in existing if column.default and column.name in left]
-        if lost:
-            raise BadData(
-                f"{paths[0]}: it does not have {', '.join(lost):.200}, and COPY of Parquet files puts NULL there, not the table's "
-                "default: give the files that column, or load them as CSV or JSON."
-            )
-    return columns, left
 
 
 def notes_of(columns: Sequence[Column]) -> list[str]:

@@ -175,9 +175,15 @@ class Load:
             self.columns = checking.columns()
             self.packing = CanonicalForm(self.reading, self.columns)
             made = as_made(self.columns)  # the running check may widen them
+            # COPY of Parquet files goes by name, and leaves NULL in all other columns.
+            indirect = self.format == "parquet" and any(
+                column.default and column.name in self.summary.left_out for column in existing or ()
+            )
             with (
                 entered_meanwhile(staging.stage(self.loading, self.keep_staged)) as staged,
-                self.loading.table(self.table, made, staging, new=existing is None, emptied=emptied) as table,
+                self.loading.table(
+                    self.table, made, staging, new=existing is None, emptied=emptied, indirect=indirect
+                ) as table,
             ):
                 staged()
                 self._run_phases(checking, table, [column.type for column in made], existing, ledger, entries)

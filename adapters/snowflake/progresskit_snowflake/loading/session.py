@@ -259,6 +259,7 @@ class Loading(Session):
         super().__init__(connection, again)
         self._table = ""
         self._work: str | None = None
+        self._targets = ""  # the columns of a table that the rows go through
         self.published = self.in_doubt = False
         self._commit_ended: threading.Event | None = None  # once the commit has been requested
         self._broken_off: threading.Thread | None = None  # the thread that rolls back
@@ -273,24 +274,37 @@ class Loading(Session):
 
     @contextlib.contextmanager
     def table(
-        self, table: str, columns: list[Column], spare: Session, *, new: bool, emptied: bool = False
+        self,
+        table: str,
+        columns: list[Column],
+        spare: Session,
+        *,
+        new: bool,
+        emptied: bool = False,
+        indirect: bool = False,
     ) -> Iterator[str]:
         """Provide a table to copy into, and roll back at the end of the block unless it was published.
 
         Args:
             table: The table's name.
-            columns: The columns of a new one.
+            columns: The columns of a new one, or those of the files.
             spare: The session that drops the unfinished table if this one still copies.
             new: Whether it does not exist yet. It is then loaded under another name, and renamed by `publish`.
             emptied: Whether its rows are deleted in the same transaction.
+            indirect: Whether the rows go into a table of just these columns first, from which `publish` inserts them: then its other
+                columns get their defaults, where COPY would leave NULL.
 
         Yields:
             The name to copy into.
         """
         self._table, self.published, self.in_doubt, self._broken_off = table, False, False, None
         self._commit_ended = None
-        self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new else None
-        if self._work is not None:
+        self._targets = ", ".join(column.target for column in columns) if indirect else ""
+        self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new or indirect else None
+        if indirect:
+            own = f"{self._work} AS SELECT {self._targets} FROM {table_name(table)} LIMIT 0"
+            self.run(f"CREATE TABLE {own}", f"creating a table for the rows of {table}")
+        elif self._work is not None:
             self.run(create_table(self._work, columns), f"creating {table}")
         try:
             # The creation comes first, because DDL would commit the transaction of the load.
@@ -304,6 +318,7 @@ class Loading(Session):
                 self._broken_off = threading.current_thread()
                 with contextlib.suppress(LoadError):  # the session's end does the same
                     self.run("ROLLBACK", "rolling back", CLEANUP_SECONDS)
+            if indirect or not self.published:
                 self._drop_work(spare)
 
     def begin_anew(self, columns: list[Column]) -> None:
@@ -352,8 +367,13 @@ class Loading(Session):
 
         self._commit_ended = threading.Event()
         try:
+            if self._targets:
+                into = f"{table_name(self._table)} ({self._targets})"
+                self.run(
+                    f"INSERT INTO {into} SELECT {self._targets} FROM {self._work}", f"inserting into {self._table}"
+                )
             self.run("COMMIT", "committing")
-            if self._work is not None:
+            if self._work is not None and not self._targets:
                 names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
                 self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
             self.published = True
