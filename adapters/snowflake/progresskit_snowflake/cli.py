@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .interrupts import CalledOff, Interrupts
 from .options import PROGRAM, command_parser, decide_format, mode_of, named_files, reading_of, restore_dashes
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ IN_DOUBT = "The server has not answered, so look whether the rows are in the tab
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    command = _Command()
+    command, interrupts = _Command(), Interrupts()
     if arguments is None:
-        _call_off_when_terminated()
+        interrupts.install()
     try:
         with _collecting_less(as_program=arguments is None):
             try:
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not command.loading and sys.stdout is not None:
                     sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except KeyboardInterrupt as interrupt:
-        came = interrupt.signal if isinstance(interrupt, _Terminated) else signal.SIGINT
+        interrupts.end()
+        came = interrupt.signal if isinstance(interrupt, CalledOff) else signal.SIGINT
         if command.committed:
             name = "Ctrl-C" if came is signal.SIGINT else came.name
             return _broken_off(_report(f"{name} came after the commit: everything is loaded.", 0))
@@ -63,36 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command.committed:
             return _broken_off(_report(f"everything is loaded, and then something failed: {message}", 0))
         return _broken_off(_report(f"{message} {IN_DOUBT}" if command.in_doubt else message, 1))
-
-
-class _Terminated(KeyboardInterrupt):
-    """A signal asks the process to end. It calls everything off as Ctrl-C does, which is a KeyboardInterrupt too.
-
-    Attributes:
-        signal: The signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.signal = signal.Signals(number)
-
-
-def _call_off_when_terminated() -> None:
-    """Have SIGTERM and SIGHUP call the command off, so that it removes its stage and its files, unless they are ignored (nohup).
-
-    The first one counts: a service manager sends several, and each would break off the removal.
-    """
-
-    def call_off(number: int, _: object) -> None:
-        for one in signals:
-            signal.signal(one, signal.SIG_IGN)
-        raise _Terminated(number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
-    signals = [one for one in map(signal.Signals.__getitem__, names) if signal.getsignal(one) is signal.SIG_DFL]
-    if threading.current_thread() is threading.main_thread():
-        for one in signals:
-            signal.signal(one, call_off)
+    finally:
+        interrupts.end()
 
 
 class _Command:
