@@ -35,7 +35,7 @@ from progresskit_snowflake.files.quality import check
 from progresskit_snowflake.loading.pipeline import Load
 from progresskit_snowflake.loading.session import LoadError, Loading, Session, Staging
 from progresskit_snowflake.loading.summary import summarize
-from progresskit_snowflake.loading.worker_threads import ThreadGroup
+from progresskit_snowflake.loading.worker_threads import ThreadGroup, entered_meanwhile
 from progresskit_snowflake.sql.columns import Column, check_header, identifier
 
 from progresskit import ProgressTracker
@@ -280,6 +280,8 @@ def test_bar_that_failed_is_reported(
         with pytest.raises((LoadError, BadData)):
             load.run()
     states = {bar.description.split()[0]: bar.state for bar in bars}
+    reason = "1 bad row, with 0 allowed (--max-bad-rows)" if failing == "QC rows" else "no"
+    assert {bar.reason for bar in bars if bar.state == "failed"} == {reason}
     assert {name for name, state in states.items() if state == "failed"} == {"Files", failing.split()[0]}, states
 
 
@@ -875,6 +877,32 @@ def test_ctrl_c_during_the_commit(
     over.set()
     thread.join()
     assert cursor.execute(f"SELECT a FROM {table}").fetchall() == [(1,)]
+
+
+def test_stage_that_may_have_been_made_is_named(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that is called off while its stage is made waits for it, and names it where the server does not answer."""
+    monkeypatch.setattr("progresskit_snowflake.loading.worker_threads.ENTERING_SECONDS", 0.0)
+    staging, asked, answer = Staging(session()), threading.Event(), threading.Event()
+
+    def allow(doing: str) -> None:
+        if doing == "creating a stage":
+            asked.set()
+            answer.wait(60)
+
+    monkeypatch.setattr(staging, "allow", allow)
+    with contextlib.suppress(KeyboardInterrupt), entered_meanwhile(staging.stage(staging)):
+        assert asked.wait(60)
+        raise KeyboardInterrupt
+    assert staging.left == [
+        f"the server has not answered whether it has made a stage: DROP STAGE IF EXISTS {staging.name} by hand."
+    ]
+    monkeypatch.setattr("progresskit_snowflake.loading.worker_threads.ENTERING_SECONDS", 60.0)
+    answer.set()
+    staging = Staging(session())
+    with contextlib.suppress(KeyboardInterrupt), entered_meanwhile(staging.stage(staging)):
+        raise KeyboardInterrupt
+    assert staging.left == []
+    assert staging.name not in own_stages(staging.connection)
 
 
 @pytest.mark.parametrize(

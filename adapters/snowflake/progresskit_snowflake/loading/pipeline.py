@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 from progresskit import Task
 
 from ..bars.copier import CopyWatch, strategy
-from ..bars.progress import SnowflakeProgress
+from ..bars.progress import SnowflakeProgress, headline
 from ..bars.uploading import Uploads
 from ..copying import FORMATS, FileResult, Staged, batches, counted, statement
 from ..errors import LoadError
@@ -142,7 +142,7 @@ class Load:
         self._total = PackedTotal(self._sizes)
         self._compression = Shared(contextlib.nullcontext)
         self._row_of_compression = Shared(lambda: progress.shown(self._begin_compression()))
-        self._upload = Shared(lambda: progress.shown(self._begin_upload()))
+        self._upload = Shared(lambda: progress.shown(self._begin_upload(), lambda: self._upload_bar))
         self._uploads: Uploads | None = None
         self._upload_bar: Task | None = None
         self._copying = Shared(contextlib.nullcontext)
@@ -213,7 +213,7 @@ class Load:
         try:
             self._group.join()
         except Exception as error:
-            files.fail(str(error).splitlines()[0].removesuffix(":"))
+            files.fail(headline(error))
             raise
         files.finish()
 
