@@ -40,6 +40,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._first: int | None = None
         self._is_repeated = self._ended = False
+        self._runs_in_import = _is_importing(sys._getframe())  # a module that runs the command while it is imported
 
     def install(self) -> None:
         """Handle the signals for which the process has the default action; nohup ignores SIGHUP, which stays so."""
@@ -56,17 +57,18 @@ class Interrupts:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         repeated, self._is_repeated = self._is_repeated, False
+        must_wait = not self._runs_in_import and _is_importing(frame)
         if self._ended or (repeated and _is_on_its_way()):
             return
         if self._first is None:
             self._first = number
         elif not repeated:
-            if number == signal.SIGINT and not _is_importing(frame):
+            if number == signal.SIGINT and not must_wait:
                 raise CalledOff(self._first)
             return
         # Not by `threading`, a lock of which the main thread may hold.
         _thread.start_new_thread(self._repeat, (self._first,))
-        if not _is_importing(frame):
+        if not must_wait:
             raise CalledOff(self._first)
 
     def _repeat(self, number: int) -> None:

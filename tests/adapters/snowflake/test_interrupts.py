@@ -73,6 +73,30 @@ def test_import_is_not_broken_off(interrupts: Interrupts, tmp_path: Path, monkey
     assert interrupted_import.is_whole
 
 
+def test_command_that_an_import_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that a module runs while it is imported hears signals too."""
+    code = """
+import signal
+from progresskit_snowflake.interrupts import CalledOff, Interrupts
+before, interrupts = signal.getsignal(signal.SIGINT), Interrupts()
+interrupts.install()
+try:
+    signal.raise_signal(signal.SIGINT)
+    heard = False
+except CalledOff:
+    heard = True
+interrupts.end()
+signal.signal(signal.SIGINT, before)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+    (tmp_path / "running_import.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import running_import  # type: ignore[import-not-found]  # it is written above
+
+    assert running_import.heard
+
+
 def test_further_signals(interrupts: Interrupts) -> None:
     """While things are cleared away, SIGTERM and SIGHUP are ignored, and Ctrl-C is not."""
     cleared = []
