@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -877,6 +878,19 @@ def test_ctrl_c_during_the_commit(
     over.set()
     thread.join()
     assert cursor.execute(f"SELECT a FROM {table}").fetchall() == [(1,)]
+
+
+def test_table_that_has_just_been_made_is_dropped(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that is called off while its table is made drops it."""
+    loading = Loading(session())
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(
+            "progresskit_snowflake.loading.session.rows_of", Mock(side_effect=[KeyboardInterrupt, [], []])
+        )
+        with pytest.raises(KeyboardInterrupt), loading.table("t", [Column("a", "INT")], loading, new=True):
+            pass
+    assert loading.left == []
+    assert loading.run("SHOW TABLES LIKE 'PROGRESSKIT%'", "listing tables") == []
 
 
 def test_stage_that_may_have_been_made_is_named(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -306,12 +306,12 @@ class Loading(Session):
         self._commit_ended = None
         self._targets = ", ".join(column.target for column in columns) if indirect else ""
         self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new or indirect else None
-        if indirect:
-            own = f"{self._work} AS SELECT {self._targets} FROM {table_name(table)} LIMIT 0"
-            self.run(f"CREATE TABLE {own}", f"creating a table for the rows of {table}")
-        elif self._work is not None:
-            self.run(create_table(self._work, columns), f"creating {table}")
         try:
+            if indirect:
+                own = f"{self._work} AS SELECT {self._targets} FROM {table_name(table)} LIMIT 0"
+                self.run(f"CREATE TABLE {own}", f"creating a table for the rows of {table}")
+            elif self._work is not None:
+                self.run(create_table(self._work, columns), f"creating {table}")
             # The creation comes first, because DDL would commit the transaction of the load.
             self.run("BEGIN", "beginning a transaction")
             if emptied:
