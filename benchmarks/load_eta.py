@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import statistics
 import subprocess
@@ -18,9 +17,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from progresskit._model.events import EventDecoder
+
 SAMPLE = Path(__file__).parents[1] / "examples" / "flights"
 COMMAND = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
 MOST = 0.10
+FEWEST = 10
+"""The fewest looks at the bar that say something about it."""
 
 
 class Moment(NamedTuple):
@@ -44,14 +47,19 @@ def run(files: list[Path], pace: str, more: list[str]) -> tuple[list[Moment], st
     )
     if done.returncode:
         raise SystemExit(f"the load failed: {done.stderr[-1_000:]}")
-    moments = []
-    for line in done.stderr.splitlines():
-        frame = json.loads(line)
-        for view in [*frame.get("tasks", []), *frame.get("ended", [])]:
-            if view["description"].startswith("Upload") and view["state"] != "pending":
-                left = 0.0 if view["state"] == "finished" else view.get("eta")
-                moments.append(Moment(frame["time"], view["completed"], view.get("total"), left))
-    return moments, done.stdout
+    return moments_of(done.stderr.splitlines()), done.stdout
+
+
+def moments_of(lines: list[str]) -> list[Moment]:
+    """Return the figures of the Upload bar in each frame of `lines`."""
+    decoder, moments = EventDecoder(), []
+    for line in lines:
+        frame = decoder.event(line).frame
+        for view in (*frame.tasks, *frame.ended) if frame is not None else ():
+            if view.description == "Upload" and view.state != "pending":
+                left = 0.0 if view.state == "finished" else view.eta
+                moments.append(Moment(frame.time, view.completed, view.total, left))
+    return moments
 
 
 def report(moments: list[Moment]) -> tuple[dict[str, float], bool]:
@@ -104,6 +112,8 @@ def main() -> int:
         raise SystemExit(f"{options.folder} has no {options.pattern}.")
     pace = options.pace or ("500kB" if options.folder == SAMPLE else "2MB")
     moments, summary = run(files, pace, ["--jobs", options.jobs])
+    if len(moments) < FEWEST:
+        raise SystemExit(f"the bar was seen {len(moments)} times: give larger files, or a slower --pace.")
     figures, well = report(moments)
     if options.trace:
         trace(moments)

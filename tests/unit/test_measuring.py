@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+from progresskit._model.events import EventEncoder
+from progresskit._model.frames import Frame, sample_view
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -90,3 +95,12 @@ def test_a_loaded_machine_fails_nothing(measuring: ModuleType) -> None:
     assert measuring.judged(True, loaded=True) == "PASS"
     assert measuring.judged(False, loaded=True) == "too noisy to say"
     assert measuring.judged(False, loaded=True, counted=True) == measuring.judged(False, loaded=False) == "FAIL"
+
+
+def test_load_eta_reads_each_frame() -> None:
+    """The benchmark of a load's time left sees what changes between two whole frames."""
+    encoder = EventEncoder({"progresskit": 1, "run": "a1"})
+    views = [sample_view(description="Upload", completed=done) for done in (1, 2, 3)]
+    lines = [line for at, view in enumerate(views) for line in encoder.lines(Frame(float(at), (view,)), [])]
+    moments_of: Any = runpy.run_path(str(BENCHMARKS / "load_eta.py"))["moments_of"]
+    assert [(moment.time, moment.completed) for moment in moments_of(lines)] == [(0.0, 1), (1.0, 2), (2.0, 3)]

@@ -1,7 +1,8 @@
 """The command: `progresskit-snowflake load FILES... --table T`, and `bars`; `options` reads the command line.
 
-Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C). Once a load is committed
-the status is 0, even if its summary cannot be written, because a script that repeats failed loads must not load twice.
+Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C), 143 and 129 (SIGTERM, SIGHUP).
+Once a load is committed the status is 0, even if its summary cannot be written, because a script that repeats failed loads
+must not load twice; where the answer to the commit has not come, the message says that nobody knows.
 Slow imports are made where they are used, so that Ctrl-C is handled from the beginning.
 """
 
@@ -12,6 +13,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
@@ -20,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .interrupts import CalledOff, Interrupts
 from .options import PROGRAM, command_parser, decide_format, mode_of, named_files, reading_of, restore_dashes
 
 if TYPE_CHECKING:
@@ -30,9 +33,14 @@ if TYPE_CHECKING:
     from .loading.session import Session
 
 
+IN_DOUBT = "The server has not answered, so look whether the rows are in the table before you load them again."
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    command = _Command()
+    command, interrupts = _Command(), Interrupts()
+    if arguments is None:
+        interrupts.install()
     try:
         with _collecting_less(as_program=arguments is None):
             try:
@@ -40,10 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             finally:
                 if not command.loading and sys.stdout is not None:
                     sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        interrupts.end()
+        came = interrupt.signal if isinstance(interrupt, CalledOff) else signal.SIGINT
         if command.committed:
-            return _broken_off(_report("Ctrl-C came after the commit: everything is loaded.", 0))
-        return _broken_off(_report("called off: nothing is loaded.", 130))
+            name = "Ctrl-C" if came is signal.SIGINT else came.name
+            return _broken_off(_report(f"{name} came after the commit: everything is loaded.", 0))
+        words = f"called off during the commit. {IN_DOUBT}" if command.in_doubt else "called off: nothing is loaded."
+        return _broken_off(_report(words, 128 + came))
     except Exception as error:
         if isinstance(error, OSError) and not command.loading:
             _discard_output()
@@ -52,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = command.as_given(_sentence(error))
         if command.committed:
             return _broken_off(_report(f"everything is loaded, and then something failed: {message}", 0))
-        return _broken_off(_report(message, 1))
+        return _broken_off(_report(f"{message} {IN_DOUBT}" if command.in_doubt else message, 1))
+    finally:
+        interrupts.end()
 
 
 class _Command:
@@ -61,6 +75,7 @@ class _Command:
     Attributes:
         loading: Whether a load has begun.
         committed: Whether it has been committed.
+        in_doubt: Whether it may have been, since the answer to the commit did not come.
     """
 
     def __init__(self) -> None:
@@ -73,7 +88,11 @@ class _Command:
 
     @property
     def committed(self) -> bool:
-        return self._load is not None and self._load.published
+        return self._load is not None and self._load.loading.published
+
+    @property
+    def in_doubt(self) -> bool:
+        return self._load is not None and self._load.loading.in_doubt
 
     def as_given(self, words: str) -> str:
         """Return a message with the user's names in place of those of copies."""

@@ -38,7 +38,8 @@ examples:
   progresskit-snowflake load orders.csv --analyze-only
   zcat orders.csv.gz | progresskit-snowflake load - --table orders --connection prod
 
-exit status: 0 loaded; 1 failed, and nothing is loaded; 2 a mistake on the command line; 130 after Ctrl-C.
+exit status: 0 loaded; 1 failed, and nothing is loaded; 2 a mistake on the command line;
+130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP: called off, and nothing is loaded.
 
 completion: pip install 'progresskit[completion]', then eval "$(register-python-argcomplete progresskit-snowflake)"
 """

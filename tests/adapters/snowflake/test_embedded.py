@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -176,6 +177,14 @@ def test_server_ends_with_its_starter(how: signal.Signals, tmp_path: Path) -> No
 
     wait_until(is_gone)
     wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+def test_interrupt_ends_a_server_that_starts() -> None:
+    """Ctrl-C while the server starts ends its process at once: it would hear of it only after its imports."""
+    process = Mock(**{"stdout.readline.side_effect": KeyboardInterrupt})
+    with pytest.raises(KeyboardInterrupt):
+        embedded._start(process, {}, Path("errors"))
+    process.kill.assert_called_once()
 
 
 def test_a_session_that_is_closed_is_rolled_back(session: Callable[..., Any], cursor: Any, table: str) -> None:

@@ -22,6 +22,7 @@ FLOORS = (
     "loading",
     "__init__",
     "options",
+    "interrupts",
     "cli",
 )
 """From the bottom up. `embedded` imports only lower folders, and higher ones start it."""

@@ -11,11 +11,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -34,7 +36,7 @@ from progresskit_snowflake.files.quality import check
 from progresskit_snowflake.loading.pipeline import Load
 from progresskit_snowflake.loading.session import LoadError, Loading, Session, Staging
 from progresskit_snowflake.loading.summary import summarize
-from progresskit_snowflake.loading.worker_threads import ThreadGroup
+from progresskit_snowflake.loading.worker_threads import ThreadGroup, entered_meanwhile
 from progresskit_snowflake.sql.columns import Column, check_header, identifier
 
 from progresskit import ProgressTracker
@@ -279,6 +281,8 @@ def test_bar_that_failed_is_reported(
         with pytest.raises((LoadError, BadData)):
             load.run()
     states = {bar.description.split()[0]: bar.state for bar in bars}
+    reason = "1 bad row, with 0 allowed (--max-bad-rows)" if failing == "QC rows" else "no"
+    assert {bar.reason for bar in bars if bar.state == "failed"} == {reason}
     assert {name for name, state in states.items() if state == "failed"} == {"Files", failing.split()[0]}, states
 
 
@@ -841,22 +845,135 @@ def test_failed_load_does_not_wait_for_an_upload(tmp_path: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_ctrl_c_during_the_commit(
+    lost: bool, session: Any, cursor: Any, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that is called off while it is committed waits for the answer; where none comes, it is in doubt."""
+    loading = Loading(session())
+    requested, awaited, over = threading.Event(), threading.Event(), threading.Event()
+    await_commit = loading._await_commit
+
+    def allow(doing: str) -> None:
+        if doing == "committing":
+            requested.set()
+            (over if lost else awaited).wait(60)
+
+    def seen() -> None:
+        awaited.set()
+        await_commit()
+
+    monkeypatch.setattr(loading, "allow", allow)
+    monkeypatch.setattr(loading, "_await_commit", seen)
+    monkeypatch.setattr("progresskit_snowflake.loading.session.CLEANUP_SECONDS", 0.0)
+    if lost:
+        monkeypatch.setattr("progresskit_snowflake.loading.session.COMMIT_SECONDS", 0.0)
+    thread = threading.Thread(target=loading.publish)
+    with pytest.raises(KeyboardInterrupt), loading.table(table, [], Session(session()), new=False):
+        loading.run(f"INSERT INTO {table} (a) VALUES (1)", "inserting")
+        thread.start()
+        assert requested.wait(60)
+        raise KeyboardInterrupt
+    assert (loading.published, loading.in_doubt) == (not lost, lost)
+    over.set()
+    thread.join()
+    assert cursor.execute(f"SELECT a FROM {table}").fetchall() == [(1,)]
+
+
+def test_table_that_has_just_been_made_is_dropped(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that is called off while its table is made drops it."""
+    loading = Loading(session())
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(
+            "progresskit_snowflake.loading.session.rows_of", Mock(side_effect=[KeyboardInterrupt, [], []])
+        )
+        with pytest.raises(KeyboardInterrupt), loading.table("t", [Column("a", "INT")], loading, new=True):
+            pass
+    assert loading.left == []
+    assert loading.run("SHOW TABLES LIKE 'PROGRESSKIT%'", "listing tables") == []
+
+
+def test_stage_that_may_have_been_made_is_named(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that is called off while its stage is made waits for it, and names it where the server does not answer."""
+    monkeypatch.setattr("progresskit_snowflake.loading.worker_threads.ENTERING_SECONDS", 0.0)
+    staging, asked, answer = Staging(session()), threading.Event(), threading.Event()
+
+    def allow(doing: str) -> None:
+        if doing == "creating a stage":
+            asked.set()
+            answer.wait(60)
+
+    monkeypatch.setattr(staging, "allow", allow)
+    with contextlib.suppress(KeyboardInterrupt), entered_meanwhile(staging.stage(staging)):
+        assert asked.wait(60)
+        raise KeyboardInterrupt
+    assert staging.left == [
+        f"the server has not answered whether it has made a stage: DROP STAGE IF EXISTS {staging.name} by hand."
+    ]
+    monkeypatch.setattr("progresskit_snowflake.loading.worker_threads.ENTERING_SECONDS", 60.0)
+    answer.set()
+    staging = Staging(session())
+    with contextlib.suppress(KeyboardInterrupt), entered_meanwhile(staging.stage(staging)):
+        raise KeyboardInterrupt
+    assert staging.left == []
+    assert staging.name not in own_stages(staging.connection)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "called off during the commit. The server has not answered"),
+        (LoadError("committing failed: no route."), 1, "committing failed: no route. The server has not answered"),
+    ],
+)
+def test_commit_in_doubt_is_told(
+    raised: BaseException,
+    status: int,
+    words: str,
+    command: Any,
+    table: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the answer to the commit has not come, the command does not say that nothing is loaded."""
+
+    def publish(loading: Loading) -> None:
+        loading.in_doubt = True
+        raise raised
+
+    monkeypatch.setattr(Loading, "publish", publish)
+    done = command(write(tmp_path / "a.csv", "a,b,c\n1,x,\n"), "--table", table)
+    assert (done.status, done.out) == (status, "")
+    assert words in done.err
+    assert "nothing is loaded" not in done.err
+
+
 def own_stages(connection: Any) -> set[str]:
     """Return the stages that loads have made."""
     rows = connection.cursor().execute("SHOW STAGES").fetchall()
     return {row[1] for row in rows if row[1].startswith("PROGRESSKIT")}
 
 
-PHASES = ["Upload", *(pytest.param(phase, marks=pytest.mark.slow) for phase in ("QC rows", "Compression", "COPY"))]
+PHASES = [("Upload", "SIGINT"), ("Upload", "SIGTERM")]
+PHASES_SLOW = [
+    ("QC rows", "SIGINT"),
+    ("Compression", "SIGINT"),
+    ("COPY", "SIGINT"),
+    ("COPY", "SIGTERM"),
+    ("COPY", "SIGHUP"),
+]
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_ctrl_c_exits_130_and_leaves_nothing(
-    phase: str, server: Any, connection: Any, named_connection: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("phase", "name"), [*PHASES, *(pytest.param(*each, marks=pytest.mark.slow) for each in PHASES_SLOW)]
+)
+def test_signal_ends_a_load_and_leaves_nothing(
+    phase: str, name: str, server: Any, connection: Any, named_connection: dict[str, str], tmp_path: Path
 ) -> None:
-    """Ctrl-C exits 130, restores the terminal and leaves nothing."""
+    """Ctrl-C, SIGTERM and SIGHUP exit with 128 and their number, restore the terminal and leave nothing."""
+    number = signal.Signals[name]
     server.pace = 700e3
-    table = f"stopped_in_{phase.split()[0].lower()}"
+    table = f"stopped_in_{phase.split()[0].lower()}_by_{name.lower()}"
     before = own_stages(connection)
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
     months = [1, 1, 6]
@@ -872,12 +989,15 @@ def test_ctrl_c_exits_130_and_leaves_nothing(
             stream.feed(frame)
             seen = seen or any(phase in row for row in screen.display)
     assert any(temporary.iterdir())
-    os.kill(pid, signal.SIGINT)
+    os.kill(pid, number)
+    if number is not signal.SIGINT:
+        os.kill(pid, number)  # service managers send several
     while data := read(fd):
         stream.feed(data)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130, screen.display
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + number, screen.display
     os.close(fd)
     assert not screen.cursor.hidden
+    assert any("called off: nothing is loaded." in row for row in screen.display)
     assert not any("Traceback" in row for row in screen.display)
     assert list(temporary.iterdir()) == []
     assert own_stages(connection) == before

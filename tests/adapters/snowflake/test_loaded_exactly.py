@@ -335,6 +335,43 @@ def test_types_by_hand(command: Any, cursor: Any, new_table: str, tmp_path: Path
     assert not there(cursor, new_table)
 
 
+def test_digits_that_a_float_drops_are_told(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """A FLOAT that is given, or that the table has, drops digits: the summary says so, also of a check that loads nothing."""
+    path = write(tmp_path / "f.csv", "v,w,n\n0.1,.5e1,1\nxe,0.30000000000000004,2\n9007199254740993,-1e-400,3\n")
+    words = [
+        f"  v is FLOAT: {path}:4 has '9007199254740993', and 9007199254740992.0 is what it keeps",
+        f"  w is DOUBLE: {path}:4 has '-1e-400', and -0.0 is what it keeps",
+    ]
+    done = command(path, "--table", new_table, "--type", "v=FLOAT", "--type", "w=DOUBLE", "--max-bad-rows", 1)
+    assert (done.status, [line for line in done.out.splitlines() if " keeps" in line]) == (0, words), done.err
+    assert rows_of(cursor, new_table) == [(0.1, 5.0, 1), (9007199254740992.0, 0.0, 3)]
+    done = command(path, "--table", new_table, "--max-bad-rows", 1, "--validate-only")
+    assert [line for line in done.out.splitlines() if " keeps" in line] == [
+        words[0],
+        words[1].replace("DOUBLE", "FLOAT"),
+    ]
+
+
+def test_blanks_at_edges_are_told(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Blanks beside names and numbers are kept, since they are in the file; the summary says so."""
+    path = write(tmp_path / "f.csv", "id, name\n 1, a\n2, b\n")
+    done = command(path, "--table", new_table)
+    assert rows_of(cursor, new_table) == [(" 1", " a"), ("2", " b")]
+    assert "  a column is called ' name', with the blank, as in the header\n" in done.out
+    assert f"id is text: {path}:2 has ' 1', which is no number" in done.out
+    done = command(path, "--table", new_table)
+    assert "a column is called" not in done.out
+    cursor.execute(f"CREATE OR REPLACE TABLE {new_table} (id INT, name VARCHAR)")
+    assert "has no column ' name': it has ID, NAME." in command(path, "--table", new_table).err
+
+
+def test_digits_beyond_a_float_make_text(command: Any, new_table: str, tmp_path: Path) -> None:
+    """The summary says of a value that only a FLOAT would change that a FLOAT would change it."""
+    path = write(tmp_path / "f.csv", "v\n1.000000000000000056e-01\n")
+    done = command(path, "--table", new_table)
+    assert f"v is text: {path}:2 has '1.000000000000000056e-01', which a FLOAT would change" in done.out, done.err
+
+
 def test_unchecked_rows_keep_their_values(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """With --skip-qc no guess changes a value: columns without a given type are text, and the summary says so."""
     path = write(tmp_path / "f.csv", VALUES)
@@ -726,15 +763,17 @@ def test_full_output_after_the_commit(
     assert rows_of(cursor, new_table) == [(1,)]
 
 
-def test_ctrl_c_at_once(tmp_path: Path) -> None:
-    """Ctrl-C right after the start, before the load, ends the command with one sentence and the status 130."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_at_once(name: str, tmp_path: Path) -> None:
+    """Ctrl-C and other signals right after the start, before the load, end the command with one sentence and their status."""
+    number = signal.Signals[name]
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     arguments = [*COMMAND, str(pipe), "--table", "t", "--embedded", "--no-progress"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # The pipe can be opened when the command reads it.
     with subprocess.Popen(arguments, **pipes) as process, pipe.open("wb"):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (128 + number, "")
     assert err == "progresskit-snowflake: called off: nothing is loaded.\n"

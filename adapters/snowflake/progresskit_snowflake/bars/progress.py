@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from progresskit import ProgressTracker, Task
 
 from ..copying import counted
+from ..errors import LoadError
+from ..files.opening import BadData
 
 Bar = TypeVar("Bar")
 COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
@@ -59,11 +61,24 @@ class SnowflakeProgress(ProgressTracker):
         )  # fmt: skip
 
     @contextlib.contextmanager
-    def shown(self, bar: AbstractContextManager[Bar]) -> Iterator[Bar]:
-        """Enter `bar` for the block, a phase. The end of one shorter than `BRIEF_SECONDS` waits for a frame that shows it."""
+    def shown(self, bar: AbstractContextManager[Bar], task: Callable[[], Task | None] = lambda: None) -> Iterator[Bar]:
+        """Enter `bar` for the block, a phase. The end of one shorter than `BRIEF_SECONDS` waits for a frame that shows it.
+
+        A sentence that is raised is the reason of the phase's failure, as Files has it too.
+
+        Args:
+            bar: The bar, or what ends it.
+            task: Returns the bar, if `bar` does not.
+        """
         began = self.clock()
         with bar as entered:
-            yield entered
+            try:
+                yield entered
+            except (BadData, LoadError) as error:
+                failed = task() or entered
+                if isinstance(failed, Task):
+                    failed.fail(headline(error))
+                raise
             if self.clock() - began < BRIEF_SECONDS:
                 self.refresh(FRAME_SECONDS)
 
@@ -99,3 +114,8 @@ class SnowflakeProgress(ProgressTracker):
         if rows is not None and not measured:
             bar.update(expected=counted(rows))
         return bar
+
+
+def headline(error: Exception) -> str:
+    """Return an error's first line, without the colon that announces others."""
+    return (str(error).splitlines() or [""])[0].removesuffix(":")

@@ -254,6 +254,9 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
         with contextlib.suppress(OSError):  # it has ended; its last output says why
             print(json.dumps(settings), file=process.stdin, flush=True)
         answer = process.stdout.readline()
+    except BaseException:
+        process.kill()  # Ctrl-C: it would see the end of its input only after its imports
+        raise
     finally:
         timer.cancel()
     if answer:

@@ -50,6 +50,7 @@ _RULED = re.compile(rb"\|(?: *:?-+:? *\|)+")
 """The second line of a table in Markdown."""
 _UNDERLINE = re.compile(rb"-{3,}|={3,}|(?=.*--|.*==)[-=]+(?:(?:[ +]+| *[|,;\t] *)[-=]+)+")
 _GAP = re.compile(rb"[^ ]  +[^ ]")
+_NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL)
 
 
@@ -399,8 +400,11 @@ def _refuse_aligned(lines: bytes, dialect: Dialect) -> None:
         return
     if all(line.startswith((b"+-", b"+=", b"|")) or not line.strip(b"-+ ") for line in found) and b"---" in lines:
         raise DialectError("it is a table as a client shows it, with lines drawn around: export it as CSV.")
-    widths = {len(line.split()) for line in found}
+    words = [line.split() for line in found]
+    widths = set(map(len, words))
     wide = all(_GAP.search(line.strip()) for line in found)
+    # Two words in each line may be one text, but not where all but the header have a number in the same place.
+    wide = wide or any(all(map(_NUMBER.fullmatch, places)) for places in zip(*words[1:], strict=False))
     # The lines may have different numbers of words, since blanks within quotes split no columns.
     has_quoted = b' "' in lines and dialect.quote == '"' and _splits_alike(lines, dialect, " ")
     if has_quoted or (len(widths) == 1 and (min(widths) > 2 or (wide and min(widths) > 1))):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..sql.columns import Column, order_of
-from ..sql.values import LONGEST, Rule, rule_for
+from ..sql.guessing import first_rounded
+from ..sql.values import LONGEST, Rule, is_float, rule_for
 from .footers import kind_of
 from .opening import BadData, telling
 
@@ -48,7 +49,11 @@ def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule],
                 continue
             seen = 0
             for values in _texts(file, schema[at].name, to_day=(column.type or "") == "DATE"):
-                for row in misses(values, rule):
+                wrong = misses(values, rule)
+                if not wrong and is_float(column.type or ""):
+                    rounded = first_rounded(values)
+                    wrong = [] if rounded is None else [rounded]
+                for row in wrong:
                     raise BadData(
                         f"{path}: row {seen + row + 1:,d}: {column.name} is {values[row].as_py()!r:.60}, which is no "
                         f"{column.type}: the table would change it. Give the table a type that holds it."

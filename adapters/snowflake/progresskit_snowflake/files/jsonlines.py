@@ -21,6 +21,7 @@ SAMPLED_LINES = 1_000
 """The number of first objects whose members are a file's columns."""
 ROWS = 10_000
 _HALF = re.compile("[\ud800-\udfff]")
+_TOO_DEEP = "it is nested more deeply than can be read"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -74,7 +75,9 @@ class JsonReader(FileReader):
     def _members(self) -> list[str]:
         names: dict[str, str] = {}
         troubles: list[str] = []
+        empty = 0
         for line, found in islice(_objects(self._file), SAMPLED_LINES):
+            empty += found == {}
             if isinstance(found, dict):
                 for name in found:
                     names.setdefault(folded(name), name)
@@ -83,8 +86,9 @@ class JsonReader(FileReader):
         if not names and troubles:
             raise BadData(troubles[0])
         if not names:
+            what = "objects without members alone" if empty else "no objects"
             raise BadData(
-                f"{self.path} has no objects: give a file with a JSON object on each line, or with one array of objects."
+                f"{self.path} has {what}: give a file with a JSON object on each line, or with one array of objects."
             )
         self._file.close()
         self._file = Unpacked(self.path)  # from the beginning again
@@ -201,7 +205,9 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
         return f"byte {line[error.start]:#04x} is no UTF-8, and JSON is"
     except _Twice as error:
         return str(error)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return _TOO_DEEP
+    except ValueError as error:
         line = line.strip()
         if line.startswith(codecs.BOM_UTF8):
             return "a byte order mark begins it, as where files were joined: take it out"
@@ -243,9 +249,10 @@ def _elements(file: Unpacked, data: bytes) -> Iterator[tuple[int, dict[str, Any]
                 except (ValueError, RecursionError) as error:
                     if not over and not isinstance(error, _Twice) and len(text) - at <= LONGEST:
                         break  # the rest of it may come
-                    raise BadData(
-                        f"{file.path}:{line}: the element that begins here is no JSON object: {error}"
-                    ) from error
+                    why = f"is no JSON object: {error}"
+                    if isinstance(error, RecursionError):
+                        why = f"{_TOO_DEEP.removeprefix('it ')}."
+                    raise BadData(f"{file.path}:{line}: the element that begins here {why}") from error
                 if end >= len(text) and not over and not isinstance(found, dict | list):
                     break
                 yield line, found if isinstance(found, dict) else "it is no JSON object"

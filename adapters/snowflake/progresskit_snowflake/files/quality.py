@@ -13,8 +13,8 @@ from typing import Any
 
 from ..copying import counted
 from ..sql.columns import Column, check_header, folded, matched, order_of
-from ..sql.guessing import TEXT, WHOLE, Guess, is_alike
-from ..sql.values import Rule, rule_for
+from ..sql.guessing import TEXT, WHOLE, Guess, first_rounded, is_alike, reason_of_text
+from ..sql.values import Rule, is_float, rule_for
 from .dialects import Dialect
 from .fitting import hold_to, hold_to_calendar, hold_to_limits
 from .footers import schema_of
@@ -321,17 +321,18 @@ def _check(
         if at is None and column.guess.plus is not None and not had_plus:
             at = column.guess.plus
         if at is not None and not column.note:
-            why = (
-                f"no {column.guess.before}"
-                if column.guess.before
-                else "no number or date that could be kept as it is written"
-            )
             text = values[at].as_py()
-            column.note = f"{path}:{chunk.lines[at]} has {text!r:.60}, which is {why}{_missing(text)}"
+            why = reason_of_text(text, column.guess.before)
+            column.note = f"{path}:{chunk.lines[at]} has {text!r:.60}, which {why}{_missing(text)}"
         if column.guess.type != TEXT and column.guess.plus is None:
             column.note = ""
     if rule is None:
         return
+    if fixed and is_float(column.type or "") and not column.rounded:
+        at = first_rounded(values)
+        if at is not None:
+            text = values[at].as_py()
+            column.rounded = f"{path}:{chunk.lines[at]} has {text!r:.60}, and {float(text)!r} is what it keeps"
     for at in _misses(values, rule):
         text = values[at].as_py()
         shown = f"{text!r:.60}" if len(text) <= 1_000 else f"{len(text.encode()):,d} bytes long"
@@ -375,22 +376,23 @@ def columns_of(
     A file without a header has all of the table's columns, in the table's order.
 
     Raises:
-        BadData: the header does not match the table, or the table's defaults would be lost.
+        BadData: the header does not match the table.
     """
     if reading.file_format == "csv" and not reading.dialect.header:
         return matched([column.name for column in existing], table, existing)
     try:
-        columns, left = matched(names_of(paths, reading), table, existing)
+        return matched(names_of(paths, reading), table, existing)
     except ValueError as error:
         raise BadData(f"{paths[0]}: {error}") from error
-    if reading.file_format == "parquet":
-        lost = [column.name for column in existing if column.default and column.name in left]
-        if lost:
-            raise BadData(
-                f"{paths[0]}: it does not have {', '.join(lost):.200}, and COPY of Parquet files puts NULL there, not the table's "
-                "default: give the files that column, or load them as CSV or JSON."
-            )
-    return columns, left
+
+
+def notes_of(columns: Sequence[Column]) -> list[str]:
+    """Return what the summary says of the columns: which became text, which drop digits, and which new ones have odd names."""
+    texts = [f"{column.name} is text: {column.note}" for column in columns if column.note]
+    rounded = [f"{column.name} is {column.type}: {column.rounded}" for column in columns if column.rounded]
+    new = [column.name for column in columns if not column.target]
+    blanks = [f"a column is called {name!r}, with the blank, as in the header" for name in new if name != name.strip()]
+    return texts + rounded + blanks
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:

@@ -18,6 +18,7 @@ from ..files.quality import (
     doubt_of_header,
     guess_types,
     names_of,
+    notes_of,
 )
 from ..sql.columns import Column
 from ..sql.values import rule_for
@@ -53,6 +54,7 @@ def validate(
     rows = sum(report.rows for report in reports)
     lines = [f"{counted(rows)} {'fits' if rows == 1 else 'fit'} {table}."]
     lines += [f"  {report.path}: {words}" for report in reports for words in report.notes]
+    lines += [f"  {words}" for words in notes_of(columns)]
     if bad:
         lines.append(f"  {counted(bad, 'bad row')} would be left out")
     if left_out:
@@ -89,6 +91,6 @@ def _described(report: Report, columns: list[Column]) -> str:
         kind = column.type if report.rows > nulls else "empty"
         missing = f"{nulls:>8,d} null{' ' if nulls == 1 else 's'}"
         lines.append(f"  {column.name:<{width}}  {kind:<13}  {missing}  {span}")
-    lines += [f"  {column.name} is text: {column.note}" for column in columns if column.note]
+    lines += [f"  {words}" for words in notes_of(columns)]
     lines += [f"  {report.path}:{line}: {reason}" for line, reason in sorted(report.bad.items())[:MOST_SHOWN]]
     return "\n".join(lines)

@@ -22,14 +22,14 @@ from typing import Literal, NamedTuple
 from progresskit import Task
 
 from ..bars.copier import CopyWatch, strategy
-from ..bars.progress import SnowflakeProgress
+from ..bars.progress import SnowflakeProgress, headline
 from ..bars.uploading import Uploads
 from ..copying import FORMATS, FileResult, Staged, batches, counted, statement
 from ..errors import LoadError
 from ..files.dialects import Dialect
 from ..files.opening import BadData, digest_of, identity
 from ..files.packing import CanonicalForm, PackedTotal, link
-from ..files.quality import Reading, Report, bad_rows, check, columns_of, doubt_of_header, unchanged
+from ..files.quality import Reading, Report, bad_rows, check, columns_of, doubt_of_header, notes_of, unchanged
 from ..sql.columns import Column, table_name
 from .checking import Checking, as_made, distinct, typed
 from .ledger import Entry, Ledger
@@ -121,7 +121,6 @@ class Load:
         self.skip_loaded = skip_loaded
         self._early = early
         self._check_seconds = 0.0
-        self.published = False
         self.keep_staged: Keep = keep_staged
         self._expected: int | None = None  # rows of all files, once they are counted
         self.summary = Summary(source=staging.source.name)
@@ -143,7 +142,7 @@ class Load:
         self._total = PackedTotal(self._sizes)
         self._compression = Shared(contextlib.nullcontext)
         self._row_of_compression = Shared(lambda: progress.shown(self._begin_compression()))
-        self._upload = Shared(lambda: progress.shown(self._begin_upload()))
+        self._upload = Shared(lambda: progress.shown(self._begin_upload(), lambda: self._upload_bar))
         self._uploads: Uploads | None = None
         self._upload_bar: Task | None = None
         self._copying = Shared(contextlib.nullcontext)
@@ -176,9 +175,15 @@ class Load:
             self.columns = checking.columns()
             self.packing = CanonicalForm(self.reading, self.columns)
             made = as_made(self.columns)  # the running check may widen them
+            # COPY of Parquet files goes by name, and leaves NULL in all other columns.
+            indirect = self.format == "parquet" and any(
+                column.default and column.name in self.summary.left_out for column in existing or ()
+            )
             with (
                 entered_meanwhile(staging.stage(self.loading, self.keep_staged)) as staged,
-                self.loading.table(self.table, made, staging, new=existing is None, emptied=emptied) as table,
+                self.loading.table(
+                    self.table, made, staging, new=existing is None, emptied=emptied, indirect=indirect
+                ) as table,
             ):
                 staged()
                 self._run_phases(checking, table, [column.type for column in made], existing, ledger, entries)
@@ -208,7 +213,7 @@ class Load:
         try:
             self._group.join()
         except Exception as error:
-            files.fail(str(error).splitlines()[0].removesuffix(":"))
+            files.fail(headline(error))
             raise
         files.finish()
 
@@ -299,7 +304,7 @@ class Load:
                 self._doubt_header(fixed=fixed)
             self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
-            self.summary.notes += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
+            self.summary.notes += notes_of(self.columns)
         self._checked.close()
 
     def _doubt_header(self, *, fixed: bool) -> None:
@@ -434,7 +439,6 @@ class Load:
                 if self._copy_bar is not None:
                     self._copy_bar.update(phase="publishing")
                 self.loading.publish()
-                self.published = True
                 if self._copy_bar is not None:
                     self._copy_bar.update(phase=None)
             watch.copied.strategy = strategy(count, watch.estimates)

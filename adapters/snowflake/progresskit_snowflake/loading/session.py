@@ -31,6 +31,8 @@ Keep = Literal["never", "failed", "always"]
 """The values of `keep_staged`: when the stage of a load is kept."""
 CLEANUP_SECONDS = 0.3
 """Seconds that a clean-up waits for a running statement, before it uses another session."""
+COMMIT_SECONDS = 20.0
+"""Seconds that a load which is called off waits for the answer to its COMMIT, which says whether its rows are there."""
 
 
 @contextlib.contextmanager
@@ -207,7 +209,12 @@ class Staging(Session):
 
         `keep` says whether it is kept, with its files: if the block has `failed`, or `always`.
         """
-        self.run(f"CREATE STAGE {self.name}", "creating a stage")
+        doubt = f"the server has not answered whether it has made a stage: DROP STAGE IF EXISTS {self.name} by hand."
+        self.left.append(doubt)  # for a load that is called off meanwhile
+        try:
+            self.run(f"CREATE STAGE {self.name}", "creating a stage")
+        finally:
+            self.left.remove(doubt)
         stays = keep == "always"
         try:
             yield
@@ -246,13 +253,20 @@ class Staging(Session):
 
 
 class Loading(Session):
-    """The session that copies, in one transaction: all rows, or none."""
+    """The session that copies, in one transaction: all rows, or none.
+
+    Attributes:
+        published: Whether the rows are committed, and a new table has its name.
+        in_doubt: Whether a commit was requested whose answer never came.
+    """
 
     def __init__(self, connection: Any, again: Callable[[], Any] | None = None) -> None:
         super().__init__(connection, again)
         self._table = ""
         self._work: str | None = None
-        self._published = False
+        self._targets = ""  # the columns of a table that the rows go through
+        self.published = self.in_doubt = False
+        self._commit_ended: threading.Event | None = None  # once the commit has been requested
         self._broken_off: threading.Thread | None = None  # the thread that rolls back
 
     def allow(self, doing: str) -> None:
@@ -265,35 +279,51 @@ class Loading(Session):
 
     @contextlib.contextmanager
     def table(
-        self, table: str, columns: list[Column], spare: Session, *, new: bool, emptied: bool = False
+        self,
+        table: str,
+        columns: list[Column],
+        spare: Session,
+        *,
+        new: bool,
+        emptied: bool = False,
+        indirect: bool = False,
     ) -> Iterator[str]:
         """Provide a table to copy into, and roll back at the end of the block unless it was published.
 
         Args:
             table: The table's name.
-            columns: The columns of a new one.
+            columns: The columns of a new one, or those of the files.
             spare: The session that drops the unfinished table if this one still copies.
             new: Whether it does not exist yet. It is then loaded under another name, and renamed by `publish`.
             emptied: Whether its rows are deleted in the same transaction.
+            indirect: Whether the rows go into a table of just these columns first, from which `publish` inserts them: then its other
+                columns get their defaults, where COPY would leave NULL.
 
         Yields:
             The name to copy into.
         """
-        self._table, self._published, self._broken_off = table, False, None
-        self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new else None
-        if self._work is not None:
-            self.run(create_table(self._work, columns), f"creating {table}")
+        self._table, self.published, self.in_doubt, self._broken_off = table, False, False, None
+        self._commit_ended = None
+        self._targets = ", ".join(column.target for column in columns) if indirect else ""
+        self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new or indirect else None
         try:
+            if indirect:
+                own = f"{self._work} AS SELECT {self._targets} FROM {table_name(table)} LIMIT 0"
+                self.run(f"CREATE TABLE {own}", f"creating a table for the rows of {table}")
+            elif self._work is not None:
+                self.run(create_table(self._work, columns), f"creating {table}")
             # The creation comes first, because DDL would commit the transaction of the load.
             self.run("BEGIN", "beginning a transaction")
             if emptied:
                 self.run(f"DELETE FROM {table_name(table)}", f"emptying {table}")
             yield self._work or table
         finally:
-            if not self._published:
+            self._await_commit()
+            if not self.published:
                 self._broken_off = threading.current_thread()
                 with contextlib.suppress(LoadError):  # the session's end does the same
                     self.run("ROLLBACK", "rolling back", CLEANUP_SECONDS)
+            if indirect or not self.published:
                 self._drop_work(spare)
 
     def begin_anew(self, columns: list[Column]) -> None:
@@ -333,9 +363,35 @@ class Loading(Session):
         )
 
     def publish(self) -> None:
-        """Commit, and give a new table its name."""
-        self.run("COMMIT", "committing")
-        if self._work is not None:
-            names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
-            self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
-        self._published = True
+        """Commit, and give a new table its name. A load that is called off meanwhile waits for the answer.
+
+        Raises:
+            LoadError: the server refused, or its answer did not come; then the load is `in_doubt`.
+        """
+        import snowflake.connector
+
+        self._commit_ended = threading.Event()
+        try:
+            if self._targets:
+                into = f"{table_name(self._table)} ({self._targets})"
+                self.run(
+                    f"INSERT INTO {into} SELECT {self._targets} FROM {self._work}", f"inserting into {self._table}"
+                )
+            self.run("COMMIT", "committing")
+            if self._work is not None and not self._targets:
+                names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
+                self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
+            self.published = True
+        except LoadError as error:
+            refused = snowflake.connector.errors.ProgrammingError  # by the server; others are the connection's
+            self.in_doubt = error.__cause__ is not None and not isinstance(error.__cause__, refused)
+            raise
+        finally:
+            self._commit_ended.set()
+
+    def _await_commit(self) -> None:
+        """Wait for the end of a commit that has been requested. A second Ctrl-C ends the wait."""
+        if self._commit_ended is not None and not self._commit_ended.is_set():
+            with contextlib.suppress(KeyboardInterrupt):
+                self._commit_ended.wait(COMMIT_SECONDS)
+            self.in_doubt = not self._commit_ended.is_set()

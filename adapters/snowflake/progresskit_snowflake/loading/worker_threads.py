@@ -14,6 +14,8 @@ from typing import Any
 
 POLL_SECONDS = 0.1
 """Seconds between two checks of a waiting thread whether the work has been stopped."""
+ENTERING_SECONDS = 2.0
+"""Seconds that work which is called off waits for what is being made, so that it can be removed."""
 _END = object()
 
 
@@ -74,7 +76,7 @@ class ThreadGroup:
 def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterator[Callable[[], None]]:
     """Enter `manager` in a thread of its own while the block runs, and leave it after the block.
 
-    The end of the block waits until `manager` is entered; after Ctrl-C for up to `POLL_SECONDS` seconds.
+    The end of the block waits until `manager` is entered; after Ctrl-C for up to `ENTERING_SECONDS` seconds.
 
     Yields:
         A function that waits until `manager` is entered. It, or else the end of the block, raises what entering has raised.
@@ -99,7 +101,7 @@ def entered_meanwhile(manager: contextlib.AbstractContextManager[Any]) -> Iterat
         try:
             yield wait
         except BaseException as error:
-            thread.join(POLL_SECONDS if isinstance(error, KeyboardInterrupt) else None)
+            thread.join(ENTERING_SECONDS if isinstance(error, KeyboardInterrupt) else None)
             raise
         wait()
 

@@ -40,6 +40,7 @@ class Column:
         exact: Whether the table has another one that differs from it in case alone, so that only its very name means it.
         guess: The guess from the values so far.
         note: Why it became text, for the summary; empty if it did not.
+        rounded: Where it first drops digits, as a FLOAT that the user or the table has, for the summary; empty if it does not.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Column:
     exact: bool = field(default=False, compare=False)
     guess: Guess = field(default_factory=Guess, compare=False)
     note: str = field(default="", compare=False)
+    rounded: str = field(default="", compare=False)
 
 
 def identifier(name: str) -> str:
@@ -253,7 +255,8 @@ def matched(header: list[str], table: str, existing: list[Column]) -> tuple[list
         alike = [existing[at] for at in known.meant_by(name)]
         if len(alike) != 1:
             names = ", ".join(column.name for column in alike or existing)
-            few = f"has no column {name}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
+            shown = name if name == name.strip() else repr(name)
+            few = f"has no column {shown}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
             raise ValueError(f"{table} {few}. Give the header the names of the table's columns.")
         found.append(replace(alike[0], name=name, target=quoted(alike[0].name), exact=len(known.near(name)) > 1))
     targets = Counter(column.target for column in found)

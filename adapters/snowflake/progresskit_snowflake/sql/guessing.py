@@ -45,6 +45,7 @@ _WIDER = {
 }
 _NUMBERS = (WHOLE, DECIMAL, FLOAT)
 _CALENDAR = (DAY, MOMENT, ZONED, TIME)
+_NUMERAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _LONG = r"[1-9][0-9.]{15,}"
 """What a number of more digits than `EXACT` has in it."""
 
@@ -68,6 +69,26 @@ def kind_of(text: str, kinds: tuple[str, ...] = tuple(PATTERNS)) -> str:
         ['NUMBER(38,0)', 'VARCHAR', 'NUMBER', 'FLOAT', 'VARCHAR', 'VARCHAR']
     """
     return next((kind for kind in kinds if _COMPILED[kind].fullmatch(text)), TEXT)
+
+
+def reason_of_text(text: str, before: str) -> str:
+    """Return why a value made text of its column: the end of a sentence about it.
+
+    Args:
+        text: The value.
+        before: The type that the column had before it; empty where it had none.
+
+    Example:
+        >>> reason_of_text("x", "FLOAT"), reason_of_text("0.10000000000000000555e0", "FLOAT"), reason_of_text("NaN", "FLOAT")
+        ('is no FLOAT', 'a FLOAT would change', 'is no NUMBER')
+    """
+    if not before:
+        return "is no number or date that could be kept as it is written"
+    if before != FLOAT or kind_of(text, (FLOAT,)) == TEXT:
+        return f"is no {before}"
+    if not re.search("[0-9]", text):
+        return f"is no {DECIMAL}"  # as those before it have too many digits for a FLOAT
+    return "a FLOAT would change" if _rounds(text) else reason_of_text(text, "")
 
 
 @dataclass(slots=True)
@@ -133,7 +154,7 @@ class Guess:
             first = pc.index(pc.is_valid(values), True).as_py()
             self.kind = kind_of(values[first].as_py(), kinds)
             if self.kind == TEXT:
-                return first if values[first].as_py().strip("+-0123456789.") == "" and not stringy else None
+                return first if values[first].as_py().strip().strip("+-0123456789.") == "" and not stringy else None
         while True:
             at = _first_miss(values, self.kind) if self.kind in kinds else pc.index(pc.is_valid(values), True).as_py()
             if at is None:
@@ -251,6 +272,24 @@ def _inexact(values: Any) -> int | None:
     return None
 
 
+def first_rounded(values: Any) -> int | None:
+    """Return where the first number stands of which a FLOAT drops digits; None where there is none.
+
+    Args:
+        values: A pyarrow array of texts; NULL, and what is no number, is none.
+    """
+    import pyarrow.compute as pc
+
+    long = pc.match_substring_regex(values, f"{_LONG}|[eE]")
+    doubtful = pc.indices_nonzero(pc.and_(long, pc.match_substring_regex(values, _NUMERAL)))
+    some = values.take(doubtful)
+    at = _inexact(some) if len(some) else None
+    while at is not None and not _rounds(some[at].as_py()):  # a zero that looks like a code
+        some, doubtful = some[at + 1 :], doubtful[at + 1 :]
+        at = _inexact(some)
+    return None if at is None else int(doubtful[at].as_py())
+
+
 def _gives_back(text: str) -> bool:
     """Return whether a FLOAT gives back the number that a text is.
 
@@ -262,5 +301,15 @@ def _gives_back(text: str) -> bool:
         return True
     if re.fullmatch(r"[+-]?[0.]+[eE]0*[1-9][0-9]*", text):
         return False  # no program writes zero so, and other codes would become the same one
+    return not _rounds(text)
+
+
+def _rounds(text: str) -> bool:
+    """Return whether a FLOAT changes the number that a text is.
+
+    Example:
+        >>> _rounds("0.1"), _rounds("9007199254740993"), _rounds("1e-400"), _rounds("0e12")
+        (False, True, True, False)
+    """
     value = Decimal(repr(float(text)))
-    return value.is_finite() and value == Decimal(text)
+    return not value.is_finite() or value != Decimal(text)

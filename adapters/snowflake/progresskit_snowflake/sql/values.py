@@ -100,6 +100,11 @@ def rule_for(declared: str) -> Rule | None:
     return _RULES[found[1]](*(int(number) for number in found.groups()[1:] if number is not None))
 
 
+def is_float(declared: str) -> bool:
+    """Return whether a type is a FLOAT, by any of its names."""
+    return declared.strip().upper() in _FLOATS
+
+
 def _number(precision: int = 38, scale: int = 0) -> Rule:
     whole = rf"0*[0-9]{{1,{precision - scale}}}" if precision > scale else "0+"
     fraction = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
@@ -173,9 +178,10 @@ def _clock(precision: int) -> str:
 
 
 _DECLARED = re.compile(r"([A-Z_ ]*[A-Z])\s*(?:\(\s*([0-9]+)\s*(?:,\s*([0-9]+)\s*)?\))?")
+_FLOATS = ("FLOAT", "DOUBLE", "DOUBLE PRECISION", "REAL", "FLOAT4", "FLOAT8")
 _RULES: dict[str, Callable[..., Rule]] = {
     **dict.fromkeys(("NUMBER", "DECIMAL", "NUMERIC", "INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT"), _number),
-    **dict.fromkeys(("FLOAT", "DOUBLE", "DOUBLE PRECISION", "REAL", "FLOAT4", "FLOAT8"), _float),
+    **dict.fromkeys(_FLOATS, _float),
     **dict.fromkeys(("VARCHAR", "TEXT", "STRING"), _text),
     **dict.fromkeys(("CHAR", "CHARACTER"), lambda length=1: _text(length)),
     **dict.fromkeys(("TIMESTAMP_NTZ", "TIMESTAMP", "DATETIME"), _timestamp),
