@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 import threading
-from _thread import RLock
+from _thread import RLock, get_ident
 
 from .._system import interrupts
 from .._system.lazy import is_imported_elsewhere
@@ -169,6 +169,8 @@ _comes_before_multiprocessing = (
 )  # at the end of the process; the last one registered is first
 TICKER = ThreadTicker(begin=_begin)
 _held: list[Any] = []  # the locks that are held for a fork
+# The threads for whose next fork the hooks before it have been called; twice, where a signal's handler forks as well.
+_preparing: list[int] = []
 _leaving: list[Callable[[], None]] = []  # what a child calls to leave the relays of its parent
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
@@ -205,6 +207,7 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 def before_any_fork() -> None:
     """Prepare a fork, which this thread is about to make: with the calls of `before_fork`, and with no lock held by another thread."""
+    _preparing.append(get_ident())
     interrupts.forget()
     try:
         _prepare_fork()
@@ -214,7 +217,7 @@ def before_any_fork() -> None:
 
 def _prepare_fork() -> None:
     global at_once
-    load_workers(sys._getframe(1))
+    load_workers()
     forked_child.settle()
     if not _forking.acquire(timeout=FORKING_SECONDS):
         return
@@ -235,8 +238,8 @@ def _prepare_fork() -> None:
 
 
 def is_forking() -> bool:
-    """Return whether this thread is about to make a fork that has been prepared."""
-    return _forking._is_owned()  # type: ignore[attr-defined,no-any-return]  # as in `threading`
+    """Return whether `before_any_fork` has been called for a fork that this thread is about to make."""
+    return get_ident() in _preparing
 
 
 def _wait_for_imports() -> None:
@@ -249,7 +252,9 @@ def _wait_for_imports() -> None:
 
 
 def _after_in_parent() -> None:
-    if not is_forking():  # this fork was not prepared
+    if is_forking():
+        _preparing.remove(get_ident())
+    if not _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; this fork was not prepared
         return
     # An error before the fork (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
     try:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 TICKER = "progresskit._display.process_hooks:TICKER"
 """The process's ticker."""
-BEFORE_FORK = "progresskit._display.process_hooks:before_any_fork"
-"""The hook that is called before a fork."""
-IS_FORKING = "progresskit._display.process_hooks:is_forking"
-"""Tells whether that hook has prepared a fork that the calling thread is about to make."""
+PROCESS_HOOKS = "progresskit._display.process_hooks"
+"""The module with the hooks of a fork."""
 CAPTURE = "progresskit._display.capture:Capture"
 """Captures a stream."""
 CAPTURE_WORKER = "progresskit._display.capture:capture_worker"

@@ -11,15 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .._system.lazy import (
-    BEFORE_FORK,
-    CAPTURE_WORKER,
-    HUB_ADDRESS,
-    IS_FORKING,
-    ROWS_TERMINAL,
-    SEND_BEFORE_RESULTS,
-    load,
-)
+from .._system.lazy import CAPTURE_WORKER, HUB_ADDRESS, PROCESS_HOOKS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
 from .._system.platform import HAS_FORK
 
 TYPE_CHECKING = False
@@ -34,7 +26,7 @@ KEY = "progresskit"
 PACKAGES = ("multiprocessing", "multiprocess", "billiard")
 """The standard library's package and its copies under other names, with the same modules: for dill, and Celery's."""
 VARIABLE = "PROGRESSKIT_HUB"
-WORKERS, PROCESS_HOOKS = HUB_ADDRESS.partition(":")[0], BEFORE_FORK.partition(":")[0]
+WORKERS = HUB_ADDRESS.partition(":")[0]
 FORK = "popen_fork"
 """The module of multiprocessing, and of its copies, whose forks start workers."""
 _wanted: list[Callable[[], bool]] = []
@@ -175,14 +167,18 @@ def starts_worker(frame: FrameType | None) -> bool:
     return False
 
 
-def load_workers(frame: FrameType | None) -> None:
-    """Load what prepares workers for a fork, before `frame` forks one that may join a hub. If another thread is just loading it, this
-    waits.
+def load_workers() -> None:
+    """Load what prepares workers for a fork, if the caller is about to fork one that may join a hub. If another thread is just loading
+    it, this waits.
 
     Most programs that import multiprocessing start no worker, and would load that for nothing.
     """
     global _has_loaded
-    if not _has_loaded and any(config.get(KEY) is not None for config in _configs()) and starts_worker(frame):
+    if (
+        not _has_loaded
+        and any(config.get(KEY) is not None for config in _configs())
+        and starts_worker(sys._getframe(1))
+    ):
         try:
             load(HUB_ADDRESS)
             _has_loaded = True
@@ -200,11 +196,13 @@ def _before_fork() -> None:
     """
     is_interrupted = False
     try:
-        load_workers(sys._getframe(1))
+        load_workers()
     except KeyboardInterrupt:  # as soon as all was loaded
         is_interrupted = True
-    if PROCESS_HOOKS in sys.modules and not load(IS_FORKING)():
-        load(BEFORE_FORK)()
+    if PROCESS_HOOKS in sys.modules:
+        hooks: Any = __import__(PROCESS_HOOKS, fromlist=("",))  # waits for another thread that imports it
+        if not getattr(hooks, "is_forking", bool)():  # this thread itself may be importing it
+            getattr(hooks, "before_any_fork", bool)()
     if is_interrupted:
         from .._system import interrupts
 
