@@ -415,10 +415,13 @@ def forked() -> None:
         relay.forwarder.release()
 
 
-def drain_relays() -> None:
-    """Hand on what programs have written by now."""
+def end_lines_of_worker() -> None:
+    """Hand on all that this worker, which ends, and its programs have written by now."""
     for relay in list(_registry.relays.values()):
         relay.drain_all()
+    for captured in captured_streams():
+        if captured.captures:
+            captured.end_lines(captured.captures[-1])
 
 
 def close_relays() -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def _begin() -> None:
     """Register the hooks that are needed once something may be drawn."""
     _tell_errors_on_a_clear_screen()
-    _see_to_the_end()
+    see_to_the_end()
 
 
 def _tell_errors_on_a_clear_screen() -> None:
@@ -63,7 +63,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
     return clear_and_call
 
 
-def _see_to_the_end() -> None:
+def see_to_the_end() -> None:
     """Make a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
     global _seen_to
     if _seen_to == os.getpid():
@@ -86,7 +86,7 @@ def _end(*, wait: bool = True) -> None:
         return
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None and multiprocessing_hook.is_worker:  # its parent's next line comes after them
-        capture.drain_relays()
+        capture.end_lines_of_worker()
     TICKER.close(wait=wait)
     if capture is not None:
         capture.close_relays()
@@ -146,7 +146,7 @@ def hub_has_stopped() -> None:
 def at_end(call: Callable[[], None]) -> None:
     """Register `call` for the end of this process, after the last frames."""
     _at_end.append(call)
-    _see_to_the_end()
+    see_to_the_end()
 
 
 FORKING_SECONDS = 30.0

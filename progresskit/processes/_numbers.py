@@ -291,12 +291,13 @@ def _prepare() -> None:
 
 
 def send_before_results() -> None:
-    """Send this worker's numbers and captured lines before anything that it sends through multiprocessing.
+    """Send this worker's numbers and captured lines before anything that it sends through multiprocessing, and at its end.
 
     Waiting for the thread is not enough: leaving `with Pool()` kills the workers as soon as the last result arrives, so exact
     counts must be in the socket before the result is in the pipe. Pools, executors, joblib, queues and pipes all send by this one
     method. It is private to the standard library: if it is missing, the thread sends the numbers at its next check.
     """
+    process_hooks.see_to_the_end()
     try:
         import multiprocessing.connection  # noqa: F401
     except ImportError:  # a process that is being spawned cannot import it yet
