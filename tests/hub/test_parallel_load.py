@@ -48,8 +48,10 @@ def test_three_jobs_share_the_screen(mode: list[str], bars: int) -> None:
         left = [row for row in shown.rows if not CROWD.match(row)]
         assert len(left) == 3
         assert all(row.startswith(f"✓ {kept}") for row in left)
-    names = {5: {"Files", "QC rows", "Compression", "Upload", "COPY"}, 4: {"Files", "Compression", "Upload", "COPY"}}
-    assert set(most) == names.get(bars, {kept})
+    names, lasting = {kept}, {kept}
+    if bars > 1:  # the check and the compression of the sample may be over between two frames
+        names, lasting = {"Files", "QC rows", "Compression", "Upload", "COPY"}, {"Files", "Upload", "COPY"}
+    assert lasting <= set(most) <= names
     assert most[kept] == 3  # all three jobs at once
     assert max(most.values()) == 3
     assert 3 <= at_once <= 3 * bars
