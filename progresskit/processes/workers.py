@@ -41,7 +41,10 @@ PRELOADED_FOR_HUB = ("progresskit._tracking.brief_loop", "progresskit.processes.
 """The further modules of a worker that reports its loops to a hub."""
 PRELOADED_FOR_WORDS = ("progresskit._display.capture", "progresskit._display.questions", "getpass")
 """The further modules of a worker that sends its printed lines to the hub."""
-_DEPENDED_ON = (b"PROGRESSKIT_HUB", b"PROGRESSKIT_DISABLE", b"PROGRESSKIT_STREAM")
+_DEPENDED_ON = (
+    b"PROGRESSKIT_HUB", b"PROGRESSKIT_DISABLE", b"PROGRESSKIT_STREAM", b"PROGRESSKIT_RENDERER", b"PROGRESSKIT_EVENTS",
+    b"PROGRESSKIT_FOLDER", b"PROGRESSKIT_WEB", b"NOTIFY_SOCKET",
+)  # fmt: skip
 """The variables on which the preparation of a fork depends."""
 MOST_HANDLES = 1_000
 """The number of handed-out tasks from which on ended ones are removed."""
@@ -369,7 +372,7 @@ def _circumstances() -> tuple[object, ...] | None:
     fork, and the preparation writes to a hundred. Values of the environment are read without decoding them for the same reason.
     """
     environ: Any = getattr(os.environ, "_data", None)  # private: without it, each fork is prepared
-    if _handles or environ is None or (_host is None and (entered or is_wanted() or not _leaves_no_line())):
+    if _handles or environ is None or (_host is None and (entered or is_wanted())):
         return None
     core = (current_tracker() if _host is None else _host.tracker)._core
     return (
@@ -383,6 +386,7 @@ def _circumstances() -> tuple[object, ...] | None:
         sys.stderr,
         sys.stdout,
         task_tree.last_number,
+        *OBSERVERS,
         *map(environ.get, _DEPENDED_ON),
     )
 
