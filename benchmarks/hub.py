@@ -6,12 +6,13 @@ without a tracker, round by round; the median is judged. A client sends as many 
 is measured once more with ten a second from each. Then 20 clients are killed, one after the other: each must be shown
 as lost within a second. Then 1,000 clients over real sockets end some tasks each: every final state must arrive.
 A client's frame of one task is measured beside a program that waits, encodes as much with `json` and sends it.
-Workers are measured beside bare controls, in interleaved rounds: a forked process with one short `track`, and a pool
-whose tasks of 5 ms count in a shared task. The first one's bar of 1.3 has not been reached: a process copies each memory page that it
-writes to, at some four microseconds, and makes 370 page faults without progresskit, 445 where its parent has a tracker with a task,
-and 520 with a `track`, which takes 1.6, as where the parent has no tracker; on a terminal it takes 1.9. A bare program with as much memory and as many threads takes 1.1 already, one with the tracker 1.2,
-and one with the least code that a loop needs, a sketch of a hook, a generator and a thread, 1.25. Where names lie in memory
-differs from run to run, so a figure differs by 0.05: these are means of 16 runs.
+Workers are measured beside bare controls, in interleaved rounds: a forked process with one short `track`, and a pool whose tasks of 5
+ms count in a shared task. The first one's bar of 1.3 has not been reached: a process copies each memory page that it writes to, at
+some four microseconds, and makes 370 page faults without progresskit, 445 where its parent has a tracker with a task, and 520 with a
+`track`, which takes 1.6, as where the parent has no tracker; on a terminal it takes 1.9. A bare program with as much memory and as
+many threads takes 1.1 already, one with the tracker 1.2, and one with the least code that a loop needs, a sketch of a hook, a
+generator and a thread, 1.25. Where names lie in memory differs from run to run, so a figure differs by 0.05: these are means of 16
+runs.
 The figures need compiled modules: with PYTHONDONTWRITEBYTECODE and changed sources, other pages are touched.
 Bounded: less than three minutes with the defaults.
 
