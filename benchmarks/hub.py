@@ -36,6 +36,7 @@ from contextlib import contextmanager
 from statistics import fmean, median
 from typing import Any, NamedTuple, TextIO
 
+from blocked import drain
 from measuring import is_loaded, judged
 
 from progresskit import Frame, ProgressTracker, Task, track
@@ -317,7 +318,7 @@ def short_processes(rounds: int) -> tuple[ProcessCost, ...]:
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", FORKER]
     screen, terminal = pty.openpty()
-    threading.Thread(target=_drain, args=(screen,), daemon=True).start()
+    threading.Thread(target=drain, args=(screen,), daemon=True).start()
     forkers = [
         subprocess.Popen(
             [*command, "tracked" if kind == "shown" else kind],
@@ -345,15 +346,6 @@ def short_processes(rounds: int) -> tuple[ProcessCost, ...]:
         ProcessCost(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
         for kind, control in (*((kind, 0) for kind in range(1, len(KINDS))), (2, 1))
     )
-
-
-def _drain(screen: int) -> None:
-    """Read what comes to the terminal until its programs have ended."""
-    try:
-        while os.read(screen, 1 << 16):
-            pass
-    except OSError:
-        pass
 
 
 FRAMER = """
