@@ -415,10 +415,15 @@ def forked() -> None:
         relay.forwarder.release()
 
 
-def end_lines_of_worker() -> None:
-    """Hand on all that this worker, which ends, and its programs have written by now."""
+def drain_relays() -> None:
+    """Hand on what the programs that this process has started have written by now."""
     for relay in list(_registry.relays.values()):
         relay.drain_all()
+
+
+def end_lines_of_worker() -> None:
+    """Hand on all that this worker, which ends, and its programs have written by now."""
+    drain_relays()
     for captured in captured_streams():
         if captured.captures:
             captured.end_lines(captured.captures[-1])

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 from _thread import RLock
 from typing import TYPE_CHECKING, Any
@@ -255,8 +256,14 @@ def flush() -> None:
 
 
 def _send_all(seconds: float) -> None:
-    """Send changed numbers, and ended tasks and lines. `seconds` is the longest of each of the two waits of `flush_all`."""
+    """Send changed numbers, and ended tasks and lines, those of programs that this process has started among them.
+
+    `seconds` is the longest of each of the two waits of `flush_all`.
+    """
     flush()
+    capture = sys.modules.get("progresskit._display.capture")
+    if capture is not None:
+        capture.drain_relays()
     process_hooks.TICKER.flush_all(seconds)
 
 

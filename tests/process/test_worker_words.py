@@ -96,7 +96,7 @@ def test_words_before_a_result(methods: list[str]) -> None:
 
 
 IN_TURN = """
-import multiprocessing
+import multiprocessing, subprocess
 from progresskit import ProgressTracker
 with ProgressTracker() as tracker:
     task = tracker.add_task("Files", total=40)
@@ -105,6 +105,7 @@ with ProgressTracker() as tracker:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         for number in range(15):
             pool.apply(print, (f"worker {number}",))
+            pool.apply(subprocess.call, (["echo", f"program {number}"],))
             (print if number % 3 else tracker.print)(f"parent {number}")
             task.advance()
 """
@@ -112,11 +113,11 @@ with ProgressTracker() as tracker:
 
 @pytest.mark.slow
 def test_words_in_turn() -> None:
-    """A line that the parent prints once it has a worker's result is below the worker's output before that result."""
+    """A line that the parent prints once it has a worker's result is below the worker's output before that result, and that of the worker's programs."""
     program = Program(f"import time\n{IN_TURN}", PYTHONPATH=FOLDER)
     assert program.end() == 0, program.everything
-    said = [row for row in program.everything if re.fullmatch(r"(worker|parent) \d+", row)]
-    assert said == [f"{who} {number}" for number in range(15) for who in ("worker", "parent")]
+    said = [row for row in program.everything if re.fullmatch(r"(worker|program|parent) \d+", row)]
+    assert said == [f"{who} {number}" for number in range(15) for who in ("worker", "program", "parent")]
 
 
 FIRST = """
