@@ -100,5 +100,5 @@ def _name_modules_for_freezers() -> None:
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
     from ._tracking import current, files, joining, responses, silent, task, tracker  # noqa: F401
-    from .processes import _client, _folder, workers  # noqa: F401
+    from .processes import _client, _folder, _handles, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

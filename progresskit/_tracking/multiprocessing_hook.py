@@ -11,7 +11,15 @@ from __future__ import annotations
 import os
 import sys
 
-from .._system.lazy import CAPTURE_WORKER, HUB_ADDRESS, PROCESS_HOOKS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
+from .._system.lazy import (
+    CAPTURE_WORKER,
+    CATCH_UP_WITH_WORKERS,
+    HUB_ADDRESS,
+    PROCESS_HOOKS,
+    ROWS_TERMINAL,
+    SEND_BEFORE_RESULTS,
+    load,
+)
 from .._system.platform import HAS_FORK
 
 TYPE_CHECKING = False
@@ -26,7 +34,7 @@ KEY = "progresskit"
 PACKAGES = ("multiprocessing", "multiprocess", "billiard")
 """The standard library's package and its copies under other names, with the same modules: for dill, and Celery's."""
 VARIABLE = "PROGRESSKIT_HUB"
-WORKERS = HUB_ADDRESS.partition(":")[0]
+HOST = CATCH_UP_WITH_WORKERS.partition(":")[0]
 FORK = "popen_fork"
 """The module of multiprocessing, and of its copies, whose forks start workers."""
 _wanted: list[Callable[[], bool]] = []
@@ -238,8 +246,8 @@ def on_enter(tracker: object) -> None:
     """Let later processes join `tracker`, which was entered, and move the running ones to it."""
     try:
         _expect()
-        if WORKERS in sys.modules:
-            sys.modules[WORKERS].move(tracker)
+        if HOST in sys.modules:
+            sys.modules[HOST].move(tracker)
     except Exception:  # an error of the display must not reach the job
         pass
 
@@ -256,7 +264,7 @@ def on_exit(tracker: object, entered: Sequence[object]) -> None:
                 config.pop(KEY, None)
             if entered:  # another thread has entered one meanwhile
                 _expect()
-        if WORKERS in sys.modules:
-            sys.modules[WORKERS].detach(tracker)
+        if HOST in sys.modules:
+            sys.modules[HOST].detach(tracker)
     except Exception:
         pass

@@ -126,7 +126,7 @@ class Task(TaskRecord):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the task for a worker: units that are counted there count here. See
-        `progresskit.processes.workers`."""
+        `progresskit.processes._handles`."""
         return load(REDUCE_TASK)(self)  # type: ignore[no-any-return]  # loaded by name
 
     # What a task is

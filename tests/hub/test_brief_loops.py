@@ -19,7 +19,7 @@ from shown import Shown
 from progresskit import ProgressTracker, Task, current_tracker, track
 from progresskit._system.platform import HAS_FORK
 from progresskit._tracking import brief_loop, multiprocessing_hook
-from progresskit.processes import _brief_ends, hub, workers
+from progresskit.processes import _brief_ends, _handles, _host, hub
 from progresskit.processes._brief_ends import BriefEnd, Pipe
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
@@ -46,7 +46,7 @@ class Here(Shown):
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
     monkeypatch.setattr(brief_loop, "TASK_SECONDS", 60.0)  # as long as a busy machine may take for a loop
-    monkeypatch.setattr(workers, "_handles", {})  # of other tests: a process with handles has no brief loops
+    monkeypatch.setattr(_handles, "_handles", {})  # of other tests: a process with handles has no brief loops
     end = counting.note_ended_counts()
     counting.forget()
     yield Here()
@@ -431,11 +431,11 @@ def test_circumstances_change(here: Here, monkeypatch: pytest.MonkeyPatch) -> No
         fork(one_loop)
         fork(count_three, later)
         assert later.completed == 6
-        workers.catch_up()
+        _host.catch_up()
         assert len(brief()) + sum(ends()) == 3
         monkeypatch.setenv("PROGRESSKIT_DISABLE", "1")
         fork(one_loop)
-        workers.catch_up()
+        _host.catch_up()
         assert len(brief()) + sum(ends()) == 3
 
 

@@ -116,8 +116,9 @@ for _ in range(3):
     multiprocessing.get_context("fork").Process(target=lambda: writer.send(work(task))).start()
     reader.recv()
 atexit.register(lambda: (sys.stdout.flush(), os._exit(0)))  # a join hangs under gevent, one in thirty, without progresskit too
-from progresskit.processes import workers
-hub, host = workers._host.hub, workers._host
+from progresskit.processes import _host
+host = _host.current
+hub = host.hub
 locks = (hub._lock, hub._reading, host._lock, hub._inbox._lock, hub._inbox._giving, hub._inbox._counting)
 assert {type(lock) for lock in locks} == {_thread.RLock}
 """

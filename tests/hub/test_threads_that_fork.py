@@ -23,7 +23,7 @@ from progresskit._system.platform import HAS_FORK
 from progresskit._tracking import multiprocessing_hook
 from progresskit._tracking.task_record import TREE_LOCK
 from progresskit._tracking.tracker import entered
-from progresskit.processes import workers
+from progresskit.processes import _host, workers
 from progresskit.testing import RecordingRenderer
 from progresskit.tqdm._locks import TqdmDefaultWriteLock
 
@@ -173,7 +173,7 @@ def test_tracker_that_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = shown(), shown()
     first.start()
     second.start()
-    host = workers._hosting()
+    host = _host.get()
     host.move(second)
     catch_up = host.catch_up
 
@@ -184,7 +184,7 @@ def test_tracker_that_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "catch_up", end_first)
     second.stop()
     assert host.tracker not in (first, second)
-    workers.move(first)  # the other thread's entering comes late
+    _host.move(first)  # the other thread's entering comes late
     assert host.tracker is not first
 
 

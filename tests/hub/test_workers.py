@@ -22,7 +22,7 @@ from shown import BOUND, Shown
 
 from progresskit import ProgressTracker
 from progresskit._system.lazy import load
-from progresskit.processes import workers
+from progresskit.processes import _handles, _host, workers
 from progresskit.testing import EmulatedTerminal, ManualTicker
 
 METHODS = multiprocessing.get_all_start_methods()
@@ -182,7 +182,7 @@ def test_late_multiprocessing_is_joined() -> None:
 def test_lines_while_a_frame_is_made() -> None:
     """Lines of workers keep their order where one comes while a frame takes the lines, first the tracker's and then the feed's."""
     with ProgressTracker("none", ticker=ManualTicker()) as tracker:
-        feed = workers._hosting().feed
+        feed = _host.get().feed
         feed._core.lines.extend(["first"])
         taken = tracker._core.lines.drain()
         feed._core.lines.extend(["second"])
@@ -195,12 +195,12 @@ def test_no_worker_no_hub() -> None:
     """A program that starts no worker gets no hub and no thread."""
     code = (
         "import multiprocessing, os, subprocess, sys, threading\n"
-        "from progresskit import ProgressTracker; from progresskit.processes import workers\n"
+        "from progresskit import ProgressTracker; from progresskit.processes import _host\n"
         "with ProgressTracker('none') as tracker:\n"
         "    subprocess.run(['true']); pid = os.fork()\n"
         "    if not pid: os._exit(0)\n"
         "    os.waitpid(pid, 0)\n"
-        "    print(workers._host, threading.active_count(), 'progresskit.processes.hub' in sys.modules)"
+        "    print(_host.current, threading.active_count(), 'progresskit.processes.hub' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
     assert (done.stdout, done.stderr) == ("None 1 False\n", "")
@@ -284,7 +284,7 @@ def test_copied_task_is_itself(shown: Here) -> None:
 
 def test_a_handle_costs_what_a_task_costs() -> None:
     """After the first count it is a task like any other: the same class, the same C-level tick."""
-    handle = workers.handle("00@/nowhere", 7, "far", 10, "row", None)
+    handle = _handles.handle("00@/nowhere", 7, "far", 10, "row", None)
     tick = handle.tick
     assert (handle.description, handle.total, handle.unit) == ("far", 10, "row")
     with ProgressTracker("none") as tracker:
@@ -295,7 +295,7 @@ def test_a_handle_costs_what_a_task_costs() -> None:
     handle.advance(2)
     assert handle.completed == 3
     handle.finish()
-    assert workers.handle("00@/nowhere", 7, "far", 10, "row", None) is handle
+    assert _handles.handle("00@/nowhere", 7, "far", 10, "row", None) is handle
     assert handle.state == "running"
     load("progresskit._display.process_hooks:TICKER").detach(handle.tracker._core)
 

@@ -113,7 +113,8 @@ with ProgressTracker() as tracker:
 
 @pytest.mark.slow
 def test_words_in_turn() -> None:
-    """A line that the parent prints once it has a worker's result is below the worker's output before that result, and that of the worker's programs."""
+    """A line that the parent prints once it has a worker's result is below the worker's output before that result, and that of the
+    worker's programs."""
     program = Program(f"import time\n{IN_TURN}", PYTHONPATH=FOLDER)
     assert program.end() == 0, program.everything
     said = [row for row in program.everything if re.fullmatch(r"(worker|program|parent) \d+", row)]
