@@ -211,4 +211,5 @@ def _text_of(file: IO[Any], task: Task, newline: str | None) -> io.TextIOWrapper
     counted: Any = wrap_file(file.buffer, task)  # type: ignore[attr-defined]  # text files over bytes have it
     text = io.TextIOWrapper(counted, file.encoding, file.errors, newline)  # type: ignore[attr-defined]  # as `buffer`
     text.mode = file.mode  # type: ignore[misc]  # as `open` does, though it is declared as read-only
+    text._task = task  # type: ignore[attr-defined]  # where other counted files have it
     return text

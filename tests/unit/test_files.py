@@ -134,6 +134,7 @@ def test_a_text_file_counts_bytes(tmp_path: Path) -> None:
     path.write_bytes("größe\r\n東京\r\n".encode() * 3_000)
     with ProgressTracker("none") as tracker, open_file(path, "r", encoding="utf-8") as file:
         (task,) = tracker.tasks
+        assert vars(file)["_task"] is task, "where programs look that know a counted file"
         assert task.total == path.stat().st_size
         assert next(file) == "größe\n"
         assert 0 < task.completed < task.total
