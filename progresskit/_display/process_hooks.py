@@ -87,7 +87,10 @@ def _end(*, wait: bool = True) -> None:
         return
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None and multiprocessing_hook.is_worker:  # its parent's next line comes after them
-        capture.end_lines_of_worker()
+        try:
+            capture.end_lines_of_worker()
+        except Exception:  # an error of the display must not keep the last frame from being sent
+            pass
     TICKER.close(wait=wait)
     if capture is not None:
         capture.close_relays()
