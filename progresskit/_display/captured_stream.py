@@ -208,6 +208,8 @@ class CapturedStream(Generic[Capture]):
             return
         if "\n" not in text:
             if line is None:
+                if not text:  # `print(..., end="")` writes this last
+                    return
                 line = self._lines[thread] = Line()
             if line.add(text):
                 capture.show(self._lines.pop(thread).end())

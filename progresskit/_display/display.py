@@ -460,10 +460,8 @@ class Display:
         """Send the frame that was composed, and return the seconds until the next one."""
         if self.renderer.has_rows:
             self.terminal.hear_others()
-        if self.terminal.others is not None:
-            self._avoid_others_words()
         try:
-            self.outbox.send()
+            self._send_in_turn()
         finally:
             self.renderer.is_drawing = False
         if self._drew_lines:
@@ -473,6 +471,18 @@ class Display:
         began, began_wall = self._began
         ended, now = self._cpu(), self._wall()
         return self.pace.after_frame(began, ended, now - began_wall, now=now, moved=self._moved, lines=self._drew_lines)
+
+    def _send_in_turn(self) -> None:
+        """Send what was composed, below what others have written meanwhile."""
+        if self.terminal.others is None:
+            self.outbox.send()
+            return
+        self.terminal.begin_turn()
+        try:
+            self._avoid_others_words()
+            self.outbox.send()
+        finally:
+            self.terminal.end_turn()
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
@@ -550,8 +560,7 @@ class Display:
         if self.renderer.has_rows or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
-                self._avoid_others_words()
-                self.outbox.send()
+                self._send_in_turn()
                 self.renderer.is_drawing = False
         if self.renderer.in_place:
             self.renderer.stop()

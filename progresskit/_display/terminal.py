@@ -64,6 +64,8 @@ NOTE = b"\x1b[?25h"
 """Changes nothing: the cursor is visible after each frame."""
 TURN_POLL_SECONDS = 0.002
 """Seconds between two attempts to write to a terminal that another process is writing to."""
+TURN_SECONDS = 0.05
+"""The most seconds that a frame waits for another process's frame."""
 PIECE = 512
 """Bytes that a pipe accepts without blocking when it is ready, by POSIX."""
 UNCAPTURED: set[int] = set()
@@ -260,6 +262,17 @@ class StreamTerminal:
                 for descriptor in (others.own, others.notes):
                     _closers[descriptor] = _Closer(self, descriptor)
 
+    def begin_turn(self) -> None:
+        """Wait until no other display that draws rows here is between asking for others' writes and its own, for a twentieth of a
+        second at the most: it may be stopped. Until `end_turn`, others wait for this one."""
+        if self.others is not None and self.fd is not None and not self._shared:
+            self._acquire_turn(self.fd, TURN_SECONDS)
+
+    def end_turn(self) -> None:
+        """Let others go on."""
+        if self._has_turn and not self._shared and self.fd is not None:
+            self._end_turn(self.fd)
+
     def tell_others(self) -> None:
         """Have other displays on this terminal notice that lines were sent, so that they do not draw their rows over them.
 
@@ -335,7 +348,7 @@ class StreamTerminal:
                     break
         if view and not self.dark:
             self._keep(bytes(view))
-        elif self._has_turn:
+        elif self._has_turn and self._shared:
             self._end_turn(descriptor)
 
     def _acquire_turn(self, descriptor: int, patience: float) -> bool:

@@ -39,6 +39,7 @@ class EndedCounts:
         failed: Number of tasks that failed.
         cancelled: Number of tasks that were cancelled.
         amounts: The amount that all of them did, by unit; None for none.
+        passing: How many of the tasks were to leave no line (`keep=False`).
 
     Example:
         >>> ended_counts = EndedCounts()
@@ -48,15 +49,21 @@ class EndedCounts:
         (2, '123 rows')
     """
 
-    __slots__ = ("amounts", "cancelled", "failed", "finished")
+    __slots__ = ("amounts", "cancelled", "failed", "finished", "passing")
 
     def __init__(
-        self, finished: int = 0, failed: int = 0, cancelled: int = 0, amounts: dict[str, Count] | None = None
+        self,
+        finished: int = 0,
+        failed: int = 0,
+        cancelled: int = 0,
+        amounts: dict[str, Count] | None = None,
+        passing: int = 0,
     ) -> None:
         self.finished: int = finished
         self.failed: int = failed
         self.cancelled: int = cancelled
         self.amounts: dict[str, Count] = {} if amounts is None else amounts
+        self.passing: int = passing
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EndedCounts) and all(
@@ -80,14 +87,14 @@ class EndedCounts:
 
     def merge(self, other: EndedCounts) -> None:
         """Add the tasks of `other`."""
-        for state in STATES:
-            setattr(self, state, getattr(self, state) + getattr(other, state))
+        for name in (*STATES, "passing"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         for unit, amount in other.amounts.items():
             self.add_amount(unit, amount)
 
     def copy(self) -> EndedCounts:
         """Return a copy."""
-        return EndedCounts(self.finished, self.failed, self.cancelled, dict(self.amounts))
+        return EndedCounts(self.finished, self.failed, self.cancelled, dict(self.amounts), self.passing)
 
     def with_live(self, views: Iterable[TaskView]) -> EndedCounts:
         """Return a copy whose amounts include those of the live tasks `views`."""
@@ -103,7 +110,11 @@ class EndedCounts:
             return EndedCounts()
         amounts = {unit: amount - earlier.amounts.get(unit, 0) for unit, amount in self.amounts.items()}
         return EndedCounts(
-            states[0], states[1], states[2], {unit: amount for unit, amount in amounts.items() if amount}
+            states[0],
+            states[1],
+            states[2],
+            {unit: amount for unit, amount in amounts.items() if amount},
+            max(self.passing - earlier.passing, 0),
         )
 
     def text(self) -> str:
@@ -117,7 +128,12 @@ class EndedCounts:
             >>> EndedCounts.decode(EndedCounts(finished=3, amounts={"row": 7}).encode())[0].text()
             '7 rows'
         """
-        document = {**{state: getattr(self, state) for state in STATES}, "amounts": self.amounts, **more}
+        document = {
+            **{state: getattr(self, state) for state in STATES},
+            "amounts": self.amounts,
+            "passing": self.passing,
+            **more,
+        }
         return json.dumps(document).encode()
 
     @classmethod
@@ -130,14 +146,17 @@ class EndedCounts:
         try:
             document = json.loads(body)
             states = [document[state] for state in STATES]
+            passing = document.get("passing", 0)
             amounts = document["amounts"].items()
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ValueError("these are no counts of ended tasks.") from None
-        if not all(type(number) is int and 0 <= number < MOST_ENDED for number in states) or len(amounts) > UNITS:
+        numbers = (*states, passing)
+        if not all(type(number) is int and 0 <= number < MOST_ENDED for number in numbers) or len(amounts) > UNITS:
             raise ValueError("counts of ended tasks start from 0, and have few units.")
         if not all(type(amount) in (int, float) and -LARGEST < amount < LARGEST for _, amount in amounts):
             raise ValueError("their amounts are numbers between -1e100 and 1e100.")
-        return cls(states[0], states[1], states[2], {clean(unit): amount for unit, amount in amounts}), document
+        cleaned = {clean(unit): amount for unit, amount in amounts}
+        return cls(states[0], states[1], states[2], cleaned, passing), document
 
     @classmethod
     def decode_with_age(cls, body: bytes) -> tuple[Self, float]:
@@ -169,6 +188,7 @@ class UnseenTasks(EndedCounts):
     def note(self, task: Task, now: float) -> None:
         """Count `task`, which has ended at the instant `now`."""
         self.note_end(task.state, task.unit, task.completed, task.elapsed, now)
+        self.passing += not task.keep
 
     def note_end(self, state: str, unit: str, completed: Count, seconds: float, now: float) -> None:
         """Count a task that has ended in `state` at the instant `now`, after `seconds`."""

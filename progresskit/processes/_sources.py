@@ -295,7 +295,7 @@ class SourceTree(TaskTree):
     def _close_crowd(self) -> None:
         """Start a new crowd, and write the old one's line if some of its tasks had no line of their own."""
         crowd, self.crowd = self.crowd, Crowd(next(NUMBERS))
-        if crowd.is_open and self.total is None:
+        if crowd.leaves_line and self.total is None:
             self._core.lines.items.append(crowd.last_line(_encoding(self._core)))
 
     # Frames

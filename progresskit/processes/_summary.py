@@ -118,12 +118,17 @@ class Crowd:
 
     Args:
         number: The row's task number.
+
+    Attributes:
+        is_open: Whether there is a row.
+        leaves_line: Whether that leaves a line: a task that it stands for was to leave one.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.ended_counts: EndedCounts = EndedCounts()
         self.is_open: bool = False
+        self.leaves_line: bool = False
         self.since: float | None = None
         self.latest: float = 0.0  # when a task was last seen or ended
         self._lines_in_a_row = 0
@@ -145,7 +150,7 @@ class Crowd:
         if view.reason is not None:  # failed, lost, left running: each keeps its line
             return view
         if self._lines_in_a_row > LINES_IN_A_ROW or (self.is_open and view.elapsed < SHORT_TASK_SECONDS):
-            self.is_open = True
+            self.is_open = self.leaves_line = True
             return view._replace(keep=False)
         return view
 
@@ -154,6 +159,7 @@ class Crowd:
         self.begin(began, now)
         self.ended_counts.merge(ended_counts)
         self.is_open = True
+        self.leaves_line = self.leaves_line or ended_counts.passing < ended_counts.tasks
 
     def has_rested(self, now: float) -> bool:
         """Whether its last task ended at least `REST_SECONDS` ago. Call it only while no task is live."""

@@ -185,6 +185,19 @@ def test_a_crowd_has_a_row_and_a_line() -> None:
     assert bench.lines == ["✓ 60 tasks, 300 items in 3.2 s"]
 
 
+def test_a_crowd_that_leaves_no_line() -> None:
+    """Tasks that were to leave no line have a row together, and leave none; beside others they are counted."""
+    bench = Bench()
+    passing = EndedCounts.decode(EndedCounts(finished=4, passing=4).encode())[0]
+    bench.feed.add_ended_counts("a", passing)
+    assert bench.tick().tasks[0].description == "4 tasks, 4 done"
+    assert bench.tick(2.0).tasks == ()
+    bench.feed.add_ended_counts("b", passing)
+    bench.feed.add_ended_counts("a", EndedCounts(finished=5, passing=4))
+    bench.feed.stop()
+    assert [line.split(" in ")[0] for line in bench.lines] == ["✓ 5 tasks"]
+
+
 def test_a_crowd_ends_with_its_tracker() -> None:
     """The line is shown at the end, after any rest."""
     bench = Bench()

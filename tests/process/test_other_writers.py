@@ -78,3 +78,46 @@ def test_last_lines_of_unrelated_programs(tmp_path: Path) -> None:
     (tmp_path / "two").touch()
     assert program.end() == 0, program.everything
     assert [row.split()[1] for row in program.everything if "✓" in row] == ["one", "two"], program.everything
+
+
+IN_TURN = """
+import fcntl, os
+from progresskit import ProgressTracker
+from progresskit._display.terminal import StreamTerminal
+from progresskit._system.other_writers import OtherWriters
+other = os.open(os.ttyname(1), os.O_WRONLY | os.O_NOCTTY)  # as another process has it
+def is_free():
+    try: fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError: return False
+    fcntl.flock(other, fcntl.LOCK_UN)
+    return True
+seen = []
+def noting(name, method):
+    def call(*given):
+        seen.append((name, is_free()))
+        return method(*given)
+    return call
+with ProgressTracker("ansi") as tracker:
+    task = tracker.add_task("Files", total=9)
+    tracker.refresh(60)
+    OtherWriters.have_written = noting("asked", OtherWriters.have_written)
+    StreamTerminal.send = noting("sent", StreamTerminal.send)
+    tracker.print("words")
+    tracker.refresh(60)
+    told = seen[:3], is_free()
+    fcntl.flock(other, fcntl.LOCK_EX)  # by a process that is stopped now
+    tracker.print("further words")
+    tracker.refresh(60)
+print(told)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of writes to a terminal")
+def test_displays_take_turns() -> None:
+    """No other display writes between the question whether one has and the frame, with the note that tells others; one that is stopped
+    meanwhile is not waited for."""
+    program = Program(IN_TURN)
+    assert program.end() == 0, program.everything
+    words, further, _, told = program.everything
+    assert (words, further) == ("words", "further words")
+    assert told == "([('asked', False), ('sent', False), ('asked', False)], True)"

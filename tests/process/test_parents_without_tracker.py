@@ -188,3 +188,24 @@ def test_last_line_of_brief_workers(joined: bool) -> None:
     said = [re.sub(r" in .*", "", row) for row in program.everything]
     assert said == ["the end", "✓ 3 tasks, 9 items"], program.everything
     program.check_restored()
+
+
+FAILING = """
+import multiprocessing
+from progresskit import track
+def work():
+    for _ in track(range(3), "bar"): pass
+    raise ValueError("no such file")
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join()
+print("status", worker.exitcode)
+"""
+
+
+def test_no_blank_line_below_a_traceback() -> None:
+    """The traceback of a worker ends with its last line: `print(..., end="")`, which writes it, begins no further one."""
+    program = Program(FAILING)
+    assert program.end() == 0, program.everything
+    rows = [row.rstrip() for row in program.screen.display]
+    assert rows.index("status 1") == rows.index("ValueError: no such file") + 1, rows
