@@ -218,7 +218,7 @@ def test_output_widget(nb: Notebook) -> None:
 def test_command(nb: Notebook) -> None:
     """A program that a cell runs with `!` has a terminal, and writes lines there: a cell shows each row that is drawn over."""
     code = "import time; from progresskit import track\nfor x in track(range(3), 'Program'): time.sleep(0.1)"
-    cell = nb.run(f"import sys\ncode = {code!r}\n!{{sys.executable}} -c \"{{code}}\"")
+    cell = nb.run(f'import sys\ncode = {code!r}\n!{{sys.executable}} -c "{{code}}"')
     assert cell.text.startswith("Program: started, 3") and "Program: finished" in cell.text, cell.outputs
     assert "\x1b" not in cell.text and not cell.pictures
 

@@ -228,3 +228,22 @@ def test_notebook_area(browser: Any) -> None:
         )
         assert len(heights) == 5 and heights == sorted(heights) and heights[0] < 50, (width, heights)
     assert troubles == []
+
+
+@pytest.mark.slow
+def test_long_name(browser: Any) -> None:
+    """A long name is cut off, so that all bars are seen, and is shown whole when it is pointed at; a long reason is read whole."""
+    name = "the orders of the year 2024 and what became of them " * 3
+    reason = "row 5 has no date, and none of the rows after it has one " * 3
+    picture: list[str] = []
+    area = Area(lambda bundle, _: picture.append(bundle["text/html"]))
+    area.update([sample_view(id=1, description=name, total=9, fields={"loss": 0.25})], [])
+    area.update([], [sample_view(id=2, description="Short", total=9, state="failed", reason=reason)])
+    area.show("14:03:22")
+    page, _troubles = watched(browser.new_context(viewport={"width": 750, "height": 800}))
+    page.set_content(picture[0])
+    bars = page.get_by_role("progressbar")
+    assert bars.count() == 2
+    for box in (bars.nth(0).bounding_box(), bars.nth(1).bounding_box(), page.get_by_text("row 5").bounding_box()):
+        assert box["width"] > 0 and box["x"] + box["width"] <= 750, box
+    assert page.get_by_title(name).count() == 1
