@@ -195,6 +195,11 @@ def test_cleared(nb: Notebook, wait: str) -> None:
         "t = threading.Thread(target=lambda: [drawn() for x in track(range(3), 'Thread')])\nt.start(); t.join()"
     )
     assert "3/3" in thread.rows[0]
+    by_thread = nb.run(
+        "for x in track(range(3), 'Cleared by a thread'):\n"
+        "  t = threading.Thread(target=clear_output); t.start(); t.join(); drawn()"
+    )
+    assert "3/3" in by_thread.rows[0] and len(nb.lost) == before
 
 
 def test_output_widget(nb: Notebook) -> None:
