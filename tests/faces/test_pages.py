@@ -87,8 +87,8 @@ def keep_picture(page: Any, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_live(browser: Any, tmp_path: Path) -> None:
-    """Failures come first; hostile words are text; a reload and twelve tabs live; a phone is wide enough; a killed job is lost,
-    and its last picture stays."""
+    """Failures come first; hostile words are text; keys open a curve; a reload and twelve tabs live; a phone is wide enough; a killed
+    job is lost, and its last picture stays."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     script = tmp_path / "load.py"
     script.write_text(JOB)
@@ -118,6 +118,11 @@ def test_live(browser: Any, tmp_path: Path) -> None:
             arg=before,
         )
         keep_picture(page, "live-page-light")
+        name = page.get_by_role("listitem").get_by_role("button", name="Rows", exact=True)
+        for is_expanded in ("false", "true"):
+            name.press("Enter")
+            assert name.get_attribute("aria-expanded") == is_expanded
+        assert page.get_by_role("status").inner_text() == "At work, 1 failed"  # read aloud whenever it changes
         page.reload()
         page.get_by_text(HOSTILE).wait_for()
         pages = [page, *(context.new_page() for _ in range(11))]
@@ -142,7 +147,8 @@ def test_live(browser: Any, tmp_path: Path) -> None:
         keep_picture(page, "live-page-dark-phone")
         assert troubles == []
         job.kill()
-        page.get_by_text("Lost: the job does not answer").wait_for()
+        page.locator("#state", has_text="Lost: the job does not answer").wait_for()
+        assert "Lost" in page.get_by_role("status").inner_text()
         assert page.get_by_role("progressbar", name="orders.csv").is_visible()
         assert page.title().startswith("✖ lost")
     finally:
