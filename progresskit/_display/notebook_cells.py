@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from contextvars import copy_context
-from threading import Lock, local
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakSet
@@ -80,8 +80,6 @@ class _Cells:
         self.trackers: WeakSet[TrackerCore] = WeakSet()
         self._most = TASKS
         self._asked: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
-        # The publisher to which this thread has given the hook: each thread has hooks of its own.
-        self._hooked = local()
 
     def current(self, shell: Any, *, now: bool = False) -> tuple[CellArea, bool]:
         """Return the area of this thread's cell, and whether it is new. The lock of a new one is held until it has a picture.
@@ -102,7 +100,7 @@ class _Cells:
             while len(self.by_cell) > CELLS:
                 del self.by_cell[next(iter(self.by_cell))]
         self.watch_ends(shell)
-        self._hear_of_clears(shell.display_pub)
+        self._hear_of_clears(shell)
         return area, True
 
     def watch_ends(self, shell: Any) -> None:
@@ -112,29 +110,30 @@ class _Cells:
                 self._asked[shell] = True
                 shell.events.register("post_run_cell", self._end_cell)
 
-    def _hear_of_clears(self, publisher: Any) -> None:
-        """Make `publisher` report when the job clears a cell's output from this thread, if it can."""
-        register = getattr(publisher, "register_hook", None)
-        if register is None or getattr(self._hooked, "publisher", None) is publisher:
+    def _hear_of_clears(self, shell: Any) -> None:
+        """Make the publisher of `shell` show a cell's area anew when the job clears the cell's output.
+
+        Its method is replaced, because its hooks are of one thread each, and that of Colab's kernel calls none for this.
+        """
+        publisher = shell.display_pub
+        clear = publisher.clear_output
+        if getattr(clear, "shows_areas", False):
             return
-        self._hooked.publisher = publisher
 
-        def hear(message: dict[str, Any]) -> dict[str, Any] | None:
+        def clear_output(*arguments: Any, **options: Any) -> None:
+            clear(*arguments, **options)
             try:
-                if message["header"]["msg_type"] != "clear_output":
-                    return message
-                area = self.by_cell.get(output_place(message["parent_header"]["msg_id"]))
-                if area is None:
-                    return message
-                publisher.session.send(publisher.pub_socket, message, ident=publisher.topic)
+                cell = publisher.parent_header["msg_id"]
             except Exception:  # a kernel of another kind
-                return message
-            with area.lock:
-                area.show_anew()
-                area.show_at(time.time())
-            return None  # the message has been sent
+                cell = running_cell(shell)
+            area = self.by_cell.get(output_place(cell))
+            if area is not None:
+                with area.lock:
+                    area.show_anew()
+                    area.show_at(time.time())
 
-        register(hear)
+        clear_output.shows_areas = True  # type: ignore[attr-defined]
+        publisher.clear_output = clear_output
 
     def forget_ended(self) -> None:
         """Occasionally forget tasks that ended before a frame could show them."""

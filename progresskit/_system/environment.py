@@ -47,7 +47,8 @@ VARIABLES: dict[str, str] = {
     "CLICOLOR_FORCE": "On: colours even where there is no terminal.",
     "COLORTERM": "truecolor or 24bit: the terminal has all colours; else TERM tells whether it has 256 or 8.",
     "ACCESSIBLE": "Set and not empty: auto chooses plain, whose lines then have words instead of signs.",
-    "TERM": "dumb, empty or not set: the terminal cannot draw over rows, so auto chooses plain.",
+    "TERM": "dumb, empty or not set: the terminal cannot draw over rows, so auto chooses plain; as with xterm-color and GIT_PAGER=cat, "
+    "which a notebook's kernel sets.",
     "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION, BUILDKITE, JENKINS_URL, and INSIDE_EMACS of a "
     "shell there.",
     "COLUMNS": "The width in cells, instead of what the terminal says.",
@@ -87,6 +88,9 @@ def why_lines(environ: Mapping[str, str]) -> str | None:
         return f"TERM is {term}"
     if not term and not IS_WINDOWS:  # a console of Windows has no TERM
         return "TERM is not set"
+    if term == "xterm-color" and environ.get("GIT_PAGER") == "cat":
+        # IPython's kernel sets both. It gives `!command` a terminal, whose output a cell shows without moving a cursor.
+        return "a notebook's cell shows the terminal"
     emacs = environ.get("INSIDE_EMACS", "")
     if "comint" in emacs or "compile" in emacs:
         return f"INSIDE_EMACS is {emacs:.40}"

@@ -49,7 +49,7 @@ _COLORS = {
 """Colours with contrast on a white page and on a black one."""
 _STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
 _HEAD = (
-    '<div style="display:grid;grid-template-columns:max-content minmax(3em,14em) repeat(4,max-content) minmax({last}ch,1fr);'
+    '<div style="display:grid;grid-template-columns:{names} minmax(3em,14em) repeat(4,max-content) minmax({last}ch,1fr);'
     "column-gap:1em;align-items:center;text-align:right;overflow-x:auto;scrollbar-width:none;white-space:pre;"
     "min-height:{height}em;align-content:start;"
     "font:13px/1.6 var(--jp-code-font-family,ui-monospace,monospace);"
@@ -58,6 +58,9 @@ _HEAD = (
 LAST_CELLS = 40
 """The most cells that are kept free for the last column. What is longer is cut off in a narrow page, since a row that wraps is higher
 while it runs than at its end."""
+NAME_CELLS = 60
+"""The most cells of a name that is shown whole. A longer one is cut off, at 45 % of the page's width if that is less: it would push
+all bars out of sight."""
 SHORT_REASON = 16
 """The most characters of a state and its reason beside the other columns. A longer reason has its own line."""
 _TRACK = "background:rgba(128,128,128,.3)"
@@ -195,12 +198,14 @@ def rows_html(views: list[TaskView], more: int, rows: int, stamp: str = "") -> s
         True
     """
     live = next((view.id for view in views if view.state not in ENDED), None)
+    has_long_names = any(cell_width(view.description) + 2 * view.depth > NAME_CELLS for view in views)
     last, parts = 0, []
     for view in views:
         words, reason = _last_words(view)
         last = max(last, cell_width(words))
-        parts.append(_row_html(view, words, reason, stamp if view.id == live else ""))
-    parts.insert(0, _HEAD.format(height=round(1.6 * rows, 1), last=min(last, LAST_CELLS)))
+        parts.append(_row_html(view, words, reason, stamp if view.id == live else "", has_long_names=has_long_names))
+    names = f"min({NAME_CELLS}ch,45%)" if has_long_names else "max-content"
+    parts.insert(0, _HEAD.format(names=names, height=round(1.6 * rows, 1), last=min(last, LAST_CELLS)))
     if more:
         parts.append(f'<div style="grid-column:1/-1;text-align:left">  ... {more:,d} more</div>')
     return "".join([*parts, "</div>"])
@@ -217,8 +222,9 @@ def _last_words(view: TaskView) -> tuple[str, str]:
     return " ".join([view.outcome, *words]), view.cause or ""
 
 
-def _row_html(view: TaskView, last: str, reason: str, stamp: str) -> str:
-    """Return a row with `last` in its last column, `reason` below it, and the HTML `stamp` over its times."""
+def _row_html(view: TaskView, last: str, reason: str, stamp: str, *, has_long_names: bool) -> str:
+    """Return a row with `last` in its last column, `reason` below it, and the HTML `stamp` over its times. Its name may be cut off if
+    the area `has_long_names`."""
     state, fraction = view.state, view.fraction
     mark = STYLES["line"].marks.get(view.outcome, " ")
     name = escape(view.description or f"task {view.id}")
@@ -250,8 +256,9 @@ def _row_html(view: TaskView, last: str, reason: str, stamp: str) -> str:
     )
     timing = f'<span style="grid-area:1/1">{escape(times)}</span> {stamp}' if stamp else escape(times)
     indent = f";padding-left:{1.2 * min(view.depth, 20):.1f}em" if view.depth else ""
+    cut = f'{indent};overflow:hidden;text-overflow:ellipsis" title="{name}' if has_long_names else indent
     return (
-        f'<div style="display:contents"><span style="text-align:left{indent}">{mark} {name}</span> {bar} '
+        f'<div style="display:contents"><span style="text-align:left{cut}">{mark} {name}</span> {bar} '
         + "".join(f"<span>{escape(cell)}</span> " for cell in cells)
         + f"<span{' style=display:grid' if stamp else ''}>{timing}</span>"
         + (

@@ -65,7 +65,7 @@ class Notebook:
 
     def send(self, code: str) -> Cell:
         """Start `code` in the kernel, and return its cell at once."""
-        number = self.client.execute(code)
+        number = self.client.execute(code, stop_on_error=False)  # older kernels would abort the next cell as well
         cell = self.cells[number] = Cell(number)
         return cell
 

@@ -195,6 +195,11 @@ def test_cleared(nb: Notebook, wait: str) -> None:
         "t = threading.Thread(target=lambda: [drawn() for x in track(range(3), 'Thread')])\nt.start(); t.join()"
     )
     assert "3/3" in thread.rows[0]
+    by_thread = nb.run(
+        "for x in track(range(3), 'Cleared by a thread'):\n"
+        "  t = threading.Thread(target=clear_output); t.start(); t.join(); drawn()"
+    )
+    assert "3/3" in by_thread.rows[0] and len(nb.lost) == before
 
 
 def test_output_widget(nb: Notebook) -> None:
@@ -213,6 +218,14 @@ def test_output_widget(nb: Notebook) -> None:
     assert "✓ Captured" in html and ">100%<" in html and "Outside" not in html
     after = nb.run("for x in track(range(3), 'After'): pass")
     assert "3/3" in after.rows[0] and not nb.lost
+
+
+def test_command(nb: Notebook) -> None:
+    """A program that a cell runs with `!` has a terminal, and writes lines there: a cell shows each row that is drawn over."""
+    code = "import time; from progresskit import track\nfor x in track(range(3), 'Program'): time.sleep(0.1)"
+    cell = nb.run(f'import sys\ncode = {code!r}\n!{{sys.executable}} -c "{{code}}"')
+    assert cell.text.startswith("Program: started, 3") and "Program: finished" in cell.text, cell.outputs
+    assert "\x1b" not in cell.text and not cell.pictures
 
 
 def test_hostile(nb: Notebook) -> None:

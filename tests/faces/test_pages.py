@@ -87,8 +87,8 @@ def keep_picture(page: Any, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_live(browser: Any, tmp_path: Path) -> None:
-    """Failures come first; hostile words are text; a reload and twelve tabs live; a phone is wide enough; a killed job is lost,
-    and its last picture stays."""
+    """Failures come first; hostile words are text; keys open a curve; a reload and twelve tabs live; a phone is wide enough; a killed
+    job is lost, and its last picture stays."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     script = tmp_path / "load.py"
     script.write_text(JOB)
@@ -118,6 +118,11 @@ def test_live(browser: Any, tmp_path: Path) -> None:
             arg=before,
         )
         keep_picture(page, "live-page-light")
+        name = page.get_by_role("listitem").get_by_role("button", name="Rows", exact=True)
+        for is_expanded in ("false", "true"):
+            name.press("Enter")
+            assert name.get_attribute("aria-expanded") == is_expanded
+        assert page.get_by_role("status").inner_text() == "At work, 1 failed"  # read aloud whenever it changes
         page.reload()
         page.get_by_text(HOSTILE).wait_for()
         pages = [page, *(context.new_page() for _ in range(11))]
@@ -142,7 +147,8 @@ def test_live(browser: Any, tmp_path: Path) -> None:
         keep_picture(page, "live-page-dark-phone")
         assert troubles == []
         job.kill()
-        page.get_by_text("Lost: the job does not answer").wait_for()
+        page.locator("#state", has_text="Lost: the job does not answer").wait_for()
+        assert "Lost" in page.get_by_role("status").inner_text()
         assert page.get_by_role("progressbar", name="orders.csv").is_visible()
         assert page.title().startswith("✖ lost")
     finally:
@@ -228,3 +234,22 @@ def test_notebook_area(browser: Any) -> None:
         )
         assert len(heights) == 5 and heights == sorted(heights) and heights[0] < 50, (width, heights)
     assert troubles == []
+
+
+@pytest.mark.slow
+def test_long_name(browser: Any) -> None:
+    """A long name is cut off, so that all bars are seen, and is shown whole when it is pointed at; a long reason is read whole."""
+    name = "the orders of the year 2024 and what became of them " * 3
+    reason = "row 5 has no date, and none of the rows after it has one " * 3
+    picture: list[str] = []
+    area = Area(lambda bundle, _: picture.append(bundle["text/html"]))
+    area.update([sample_view(id=1, description=name, total=9, fields={"loss": 0.25})], [])
+    area.update([], [sample_view(id=2, description="Short", total=9, state="failed", reason=reason)])
+    area.show("14:03:22")
+    page, _troubles = watched(browser.new_context(viewport={"width": 750, "height": 800}))
+    page.set_content(picture[0])
+    bars = page.get_by_role("progressbar")
+    assert bars.count() == 2
+    for box in (bars.nth(0).bounding_box(), bars.nth(1).bounding_box(), page.get_by_text("row 5").bounding_box()):
+        assert box["width"] > 0 and box["x"] + box["width"] <= 750, box
+    assert page.get_by_title(name).count() == 1

@@ -5,10 +5,11 @@ const asked = new URLSearchParams(location.search).get("token");
 if (asked !== null) history.replaceState(null, "", location.pathname); // the cookie has it: it does not belong in a history
 
 const title = element("h1", "progresskit");
-const state = element("p", "", { id: "state", role: "status", "aria-live": "polite" });
+const state = element("p", "", { id: "state" });
+const said = element("p", "", { id: "said", role: "status" }); // for screen readers: without what changes all the time
 const facts = element("p", "", { id: "facts" });
 const header = element("header");
-header.append(title, state, facts);
+header.append(title, state, said, facts);
 page.append(header);
 const sections = {};
 for (const [name, words] of [["failed", "Failed"], ["live", "At work"], ["ended", "Ended"], ["prints", "Output"]]) {
@@ -18,7 +19,7 @@ for (const [name, words] of [["failed", "Failed"], ["live", "At work"], ["ended"
   sections[name] = section;
 }
 const lists = {};
-for (const name of ["failed", "live", "ended"]) sections[name].append(lists[name] = element("div"));
+for (const name of ["failed", "live", "ended"]) sections[name].append(lists[name] = element("div", null, { role: "list" }));
 const log = element("pre", "", { id: "log", tabindex: "0", "aria-label": "printed lines" });
 sections.prints.append(log);
 
@@ -31,8 +32,8 @@ const rows = { failed: new Map(), live: new Map(), ended: new Map() };
 function set(node, words) { if (node.textContent !== words) node.textContent = words; }
 
 function makeRow(name) {
-  const row = element("div", null, { class: "task", tabindex: "0" });
-  const parts = { row, name: element("span", "", { class: "name" }) };
+  const row = element("div", null, { class: "task", role: "listitem" });
+  const parts = { row, name: element("span", "", { class: "name", role: "button", tabindex: "0" }) };
   row.append(parts.name);
   if (name === "live") {
     parts.bar = element("div", null, { class: "bar", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" });
@@ -50,7 +51,7 @@ function makeRow(name) {
   row.append(parts.numbers, parts.more, parts.curve);
   const toggle = () => { open.has(parts.id) ? open.delete(parts.id) : open.add(parts.id); draw(); };
   row.addEventListener("click", toggle);
-  row.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(); } });
+  parts.name.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(); } });
   return parts;
 }
 
@@ -59,6 +60,7 @@ function fillRow(parts, task, name) {
   parts.row.className = `task ${name === "live" ? "live" : "ended"} ${task.state.split(" ")[0]}`;
   parts.row.style.setProperty("--depth", name === "live" ? task.depth : 0);
   set(parts.name, task.name);
+  parts.name.setAttribute("aria-expanded", String(open.has(task.id)));
   const eta = task.eta ? `${task.eta} left` : "";
   const word = task.state === "running" ? "" : task.state;
   if (name === "live") {
@@ -119,6 +121,8 @@ function draw() {
   const [kind, words] = overall();
   state.className = kind;
   set(state, words);
+  const isAtWork = kind !== "lost" && shown && shown.live.length;
+  set(said, isAtWork ? `At work${shown.failed.length ? `, ${shown.counts.failed} failed` : ""}` : words);
   if (!shown) return;
   const top = shown.live.filter((task) => !task.depth);
   const share = top.length === 1 && top[0].percent ? top[0].percent : "";
