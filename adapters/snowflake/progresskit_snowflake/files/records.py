@@ -2,7 +2,8 @@
 
 The check, the types and the uploaded rows all use the records that are read here; no other code reads a file. If a regular
 expression of linear time proves that a block has only whole records, pyarrow parses it, because all readers of CSV agree on such
-bytes. Any other block is split into its records one by one, and invalid records are reported with their line.
+bytes. Any other block is split into its records one by one, and invalid records are reported with their line. So is a block with a
+NUL: before version 26, pyarrow overlooks a delimiter, a quote or a line end within eight bytes of one.
 """
 
 from __future__ import annotations
@@ -107,6 +108,11 @@ class CsvReader(FileReader):
         if not data:
             raise BadData(f"{self.path} is empty: give a CSV file with a header line, or rows and --no-header.")
         whole = len(data) < SAMPLE
+        # A header of thousands of names is longer.
+        while not whole and b"\n" not in data and b"\r" not in data and len(data) < LONGEST:
+            more = self._file.read(len(data))
+            whole = len(more) < len(data)
+            data += more
         asked = dialect.encoding
         dialect, sample = decoded_sample(data, dialect)
         if dialect.encoding != "utf-8" and not asked:
@@ -175,7 +181,7 @@ class CsvReader(FileReader):
             elif self._data[at:] and (reason := self._trouble(at, line)):
                 raise BadData(f"{self.path}:{line}: {reason}.")
             elif not self._more():
-                raise BadData(f"{self.path}:{line}: a quote that is opened here is not closed until the file's end.")
+                raise self._unclosed(line)
         return self._data, b""
 
     def _drop(self, blank: bytes, record: bytes = b"") -> None:
@@ -271,9 +277,7 @@ class CsvReader(FileReader):
                 if chunk := self._separated():
                     yield chunk
                 if self._over and len(self._data) == before:
-                    raise BadData(
-                        f"{self.path}:{self._line}: a quote that is opened here is not closed until the file's end."
-                    )
+                    raise self._unclosed(self._line)
             elif self._over:
                 return
             if not self._over:
@@ -286,7 +290,7 @@ class CsvReader(FileReader):
     def _cut(self) -> tuple[int, bool]:
         """Return the number of bytes of the buffer that are proved to be whole records, and whether they are canonical; 0 if
         unknown."""
-        if self.dialect.newline != "\n" or self.dialect.escape:
+        if self.dialect.newline != "\n" or self.dialect.escape or b"\0" in self._data:
             return 0, False
         end = self._data.rfind(b"\n")
         if self._files_joined(end):
@@ -449,6 +453,12 @@ class CsvReader(FileReader):
         self._data, self._line = data[at:], line
         return self._joined(records, lines, bad) if records or bad else None
 
+    def _unclosed(self, line: int) -> BadData:
+        return BadData(
+            f"{self.path}:{line}: a quote that is opened here is not closed until the file's end: close it, or give --quote none where "
+            "quotes belong to the values."
+        )
+
     def _doubtful_blank(self, line: int) -> BadData:
         return BadData(
             f"{self.path}:{line}: a blank line between the rows of a file of one column may be a missing value, or nothing: "
@@ -459,7 +469,7 @@ class CsvReader(FileReader):
         """Return a chunk of records that were split one by one."""
         data = b"".join(records)
         plain = data and b"" not in records and not self.dialect.escape and self.dialect.newline == "\n"
-        if plain and matches(data, self.dialect.grammar):
+        if plain and b"\0" not in data and matches(data, self.dialect.grammar):
             chunk = self._parsed(data, self._line, lines, canonical=self._canonical(data))
             chunk.bad |= bad
             return chunk
