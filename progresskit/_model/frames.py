@@ -15,8 +15,8 @@ from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from .._text.cells import clean
-from .._text.colors import COLORS, is_color
+from .._text.cells import LONGEST, clean, clean_colored
+from .._text.colors import COLORS, RESET, is_color
 from .numbers import LARGEST
 from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
@@ -261,9 +261,12 @@ def _document(view: TaskView) -> dict[str, Any]:
 
 
 def clean_layout(layout: str) -> str:
-    """Return `layout` with clean text around its first tab, the bar."""
+    """Return `layout` with clean text around its first tab, the bar. Colours are kept, and reset at the end."""
     head, bar, tail = layout.partition("\t")
-    return clean(head) + bar + clean(tail)
+    if "\x1b" not in layout or len(layout) > LONGEST:
+        return clean(head) + bar + clean(tail)
+    whole = clean_colored(head) + bar + clean_colored(tail)
+    return whole + RESET if "\x1b" in whole and not whole.endswith(RESET) else whole
 
 
 def _finite(value: Any) -> Any:

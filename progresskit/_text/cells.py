@@ -27,15 +27,17 @@ def clean(text: str, longest: int | None = LONGEST) -> str:
     r"""Return `text` with unprintable characters as visible escapes, cut to `longest` characters.
 
     Control characters, escape sequences, bidirectional controls, lone surrogates and unassigned
-    characters become Python's escapes; unusual spaces become plain ones; decomposed letters are
-    composed. None for `longest` cuts nothing.
+    characters become Python's escapes; colours (SGR sequences) are dropped; unusual spaces become
+    plain ones; decomposed letters are composed. None for `longest` cuts nothing.
 
     Example:
-        >>> clean("a\x1b[2Jb\n")
-        'a\\x1b[2Jb\\n'
+        >>> clean("a\x1b[2Jb\n"), clean("\x1b[31mred\x1b[0m")
+        ('a\\x1b[2Jb\\n', 'red')
         >>> clean("nai\u0308ve \u202etxt.exe")
         'naïve \\u202etxt.exe'
     """
+    if "\x1b" in text:
+        text = plain_line(text)
     if longest is not None and len(text) > longest:
         text = text[: longest - 1] + "…"
     if text.isascii():
@@ -99,9 +101,19 @@ def is_plain(text: str) -> bool:
 def _clean_line(line: str) -> str:
     if line.isascii() and line.isprintable():
         return line
-    parts = _SGR.split(_expanded(line))
-    whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
-    return whole + "\x1b[0m" if len(parts) > 1 else whole
+    whole = clean_colored(_expanded(line))
+    return whole + "\x1b[0m" if "\x1b" in whole else whole
+
+
+def clean_colored(text: str) -> str:
+    r"""Return `text` cleaned, uncut, with its colours (SGR sequences) kept.
+
+    Example:
+        >>> clean_colored("\x1b[31mred\x07")
+        '\x1b[31mred\\x07'
+    """
+    parts = _SGR.split(text)
+    return "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
 
 
 def plain_line(line: str) -> str:

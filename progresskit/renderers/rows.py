@@ -24,7 +24,7 @@ between two frames, it has cut rows without a signal."""
 
 
 def filled(layout: str, fraction: float | None, columns: int, *, unicode: bool = True) -> str:
-    """Return `layout` in at most `columns` cells, with a bar in place of its first tab.
+    """Return `layout` in at most `columns` cells, with a bar in place of its first tab. Text that is cut has no colours.
 
     Example:
         >>> filled("Files: 50%|\\t| 2/4", 0.5, 26, unicode=False)
@@ -32,12 +32,16 @@ def filled(layout: str, fraction: float | None, columns: int, *, unicode: bool =
     """
     head, bar, tail = layout.partition("\t")
     if bar:
-        cells = max(columns - cell_width(head) - cell_width(tail), 1)
+        cells = max(columns - cell_width(plain_line(head + tail)), 1)
         eighths = int((fraction or 0.0) * cells * 8)
         full, part = divmod(eighths, 8)
         bar = "█" * full + " ▏▎▍▌▋▊▉"[part] * (full < cells) if unicode else "#" * full
         bar += " " * (cells - len(bar))
-    return fit(head + bar + tail, columns, ellipsis="…" if unicode else "...", pad=False)
+    text = head + bar + tail
+    plain = plain_line(text)
+    if cell_width(plain) <= columns:
+        return text
+    return fit(plain, columns, ellipsis="…" if unicode else "...", pad=False)
 
 
 class RowRenderer:
@@ -83,6 +87,8 @@ class RowRenderer:
     def _own_text(self, view: TaskView, columns: int) -> str:
         """Return the row of `view`, which has its own layout."""
         text = encodable(view.layout or "", self.terminal.encoding)
+        if not self.terminal.colors:
+            text = plain_line(text)
         return filled(text, view.fraction, columns, unicode=self.terminal.unicode)
 
     def _laid_out(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:

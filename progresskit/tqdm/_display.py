@@ -19,6 +19,8 @@ from .._model.states import STOPPED_EARLY, is_failure
 from .._system.environment import DUMB, is_disabled
 from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
+from .._text.cells import plain_line
+from .._text.colors import RESET
 from .._tracking import counters
 from .._tracking.arguments import plain_fields
 from .._tracking.joining import current_tracker
@@ -27,6 +29,7 @@ from .._tracking.loops import Loop
 from .._tracking.tracker import provided_tracker
 from ._bar_classes import Shown, class_of_tasks, counting
 from ._locks import free_in_child
+from ._meter import known_colour_sequence
 from .utils import screen_shape, supports_unicode
 
 if TYPE_CHECKING:
@@ -316,6 +319,7 @@ def _room(bar: Any) -> int:
 def _own_text(bar: Any) -> str | None:
     """Return the text of the row of `bar`, a tab in the place of a bar that is as wide as the row leaves room for; None: columns."""
     figures, cells = bar.format_dict, _line_cells(bar)
+    colour = known_colour_sequence(figures.get("colour"))
     template = figures.get("bar_format") or ""
     if cells is None and not template:
         if not bar.__dict__["_has_own_text"]:
@@ -324,8 +328,11 @@ def _own_text(bar: Any) -> str | None:
     if cells is None:
         found = _BAR.search(template)
         if found is not None:
-            template = f"{template[: found.start()]}\t{template[found.end() :]}"
-    return bar.format_meter(**{**figures, "ncols": cells, "colour": None, "bar_format": template or None})  # type: ignore[no-any-return]  # text
+            place = f"{colour}\t{RESET}" if colour else "\t"
+            template = f"{template[: found.start()]}{place}{template[found.end() :]}"
+    own_colour = figures.get("colour") if colour else None  # another one would be warned of at each frame
+    text = bar.format_meter(**{**figures, "ncols": cells, "colour": own_colour, "bar_format": template or None})
+    return str(text).rstrip("\n")  # some programs end their lines themselves
 
 
 class _Layout:
@@ -388,7 +395,7 @@ def known(total: Any) -> Any:
 
 def bare(desc: object) -> str:
     """Return a description without the colon that tqdm puts behind it."""
-    return ("" if desc is None else str(desc)).strip().removesuffix(":")
+    return plain_line("" if desc is None else str(desc)).strip().removesuffix(":")
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:

@@ -156,17 +156,22 @@ class Bar:
 
 def colour_sequence(value: str | None) -> str | None:
     """Return the escape sequence of a colour; None, with a warning, where the colour is unknown."""
-    if not value:
-        return None
-    text = str(value)  # a program may have set anything
+    sequence = known_colour_sequence(value)
+    if value and sequence is None:
+        names = ", ".join([*Bar.COLOURS, "hex (#00ff00)"])
+        warn(f"Unknown colour ({value}); valid choices: [{names}]", TqdmWarning, stacklevel=3)
+    return sequence
+
+
+def known_colour_sequence(value: str | None) -> str | None:
+    """Return the escape sequence of a colour; None where there is none, or it is unknown."""
+    text = str(value or "")  # a program may have set anything
     if text.upper() in Bar.COLOURS:
         return Bar.COLOURS[text.upper()]
     digits = text[1:]
-    if text[0] == "#" and len(digits) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
+    if text[:1] == "#" and len(digits) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
         red, green, blue = bytes.fromhex(digits)
         return f"\x1b[38;2;{red};{green};{blue}m"
-    names = ", ".join([*Bar.COLOURS, "hex (#00ff00)"])
-    warn(f"Unknown colour ({value}); valid choices: [{names}]", TqdmWarning, stacklevel=3)
     return None
 
 

@@ -134,6 +134,15 @@ builtins.print = write
 for number in tqdm(range(2), desc="replaced"): print("row", number); print(f"row {number} alone")
 print(3.5)
 builtins.print = own
+# === colours in words
+with tqdm(total=2, desc="\\x1b[1;31mbold:\\x1b[0m") as bar:
+    bar.set_postfix_str("\\x1b[2mdim\\x1b[0m")
+    bar.update(2)
+# === colours in a template
+for _ in tqdm(range(2), desc="green", bar_format="{l_bar}\\x1b[32m{bar}\\x1b[0m| {n_fmt} of 2"): pass
+for _ in tqdm(range(2), desc="blue", colour="blue", bar_format="{l_bar}{bar}| {n_fmt} of 2"): pass
+# === a template that ends its line
+for _ in tqdm(range(2), desc="ended", bar_format="{desc} {n_fmt}/{total_fmt}\\n"): pass
 # === a status line above a bar
 status = tqdm(total=0, position=1, bar_format="{desc}"); bar = tqdm(total=3, desc="main", position=0)
 for number in range(3): status.set_description_str(f"at file {number}"); bar.update()

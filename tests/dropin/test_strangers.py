@@ -42,6 +42,9 @@ ROWS = {
     "an enumerate that is abandoned": ["left .*4/10 .*stopped early"],
     "bars that end in any order": ["any 0 .*4/4", "any 1 .*2/4", "any 2 .*4/4", "any 3 .*4/4"],
     "print is tqdm.write": ["row 0$", "row 0 alone", "row 1$", "row 1 alone", "replaced .*2/2"],
+    "colours in words": [r"bold .*2/2 .*  dim$"],
+    "colours in a template": [r"green: 100%\|█+\| 2 of 2$", r"blue: 100%\|█+\| 2 of 2$"],
+    "a template that ends its line": ["^ended 2/2$"],
     "a status line above a bar": ["at file 2", "main .*3/3"],
 }  # fmt: skip
 """Program -> the rows that it leaves on a terminal, in addition to its own output."""
@@ -95,3 +98,11 @@ def test_stranger(way: str, name: str) -> None:
     for pattern in wanted:
         assert sum(re.search(pattern, row) is not None for row in rows) == 1, (pattern, rows)
     assert len(rows) == len(wanted), rows
+
+
+@pytest.mark.parametrize("way", ["install", "patch"])
+def test_colours_of_a_template(way: str) -> None:
+    """A template's colours, and that of the argument `colour`, are on the terminal."""
+    raw = report(way, "terminal")["colours in a template"]["raw"]
+    assert re.search("\x1b\\[32m█+\x1b\\[0m\\| 2 of 2", raw)
+    assert re.search("\x1b\\[34m█+\x1b\\[0m\\| 2 of 2", raw)
