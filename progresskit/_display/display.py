@@ -505,10 +505,7 @@ class Display:
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
-            if ended and frame.ended:  # a renderer puts tasks of one block in the order in which they were created
-                parts.append(([], list(frame.ended)))
-            else:
-                ended.extend(frame.ended)
+            ended.extend(frame.ended)
             frame = frame._replace(ended=tuple(view for _, group in parts for view in group))
         if not rows and in_place:
             frame = frame._replace(tasks=(), more=0)

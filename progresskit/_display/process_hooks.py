@@ -325,6 +325,7 @@ def _enter_child() -> None:
 
 
 if HAS_FORK:
+    multiprocessing_hook.sees_forks = True
     os.register_at_fork(before=before_any_fork, after_in_parent=interrupts.SINCE_FORK, after_in_child=_after_in_child)
     os.register_at_fork(after_in_parent=_after_in_parent)
     os.register_at_fork(after_in_parent=interrupts.AFTER_FORK)

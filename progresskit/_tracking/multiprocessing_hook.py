@@ -152,17 +152,18 @@ def _configs() -> list[Any]:
 
 
 def _install() -> None:
-    global _sees_forks
+    global sees_forks
     configs = _configs()
     for config in configs:
         if config.get(KEY) is None:  # in a worker that was to join none, None
             config[KEY] = JoinHub()
-    if configs and HAS_FORK and not _sees_forks:
-        _sees_forks = True
+    if configs and HAS_FORK and not sees_forks:
+        sees_forks = True
         os.register_at_fork(before=_before_fork)
 
 
-_sees_forks = False
+sees_forks = False
+"""Whether a hook runs before each fork: `_before_fork`, or those of `process_hooks`, which need no other one where they were first."""
 
 
 def starts_worker(frame: FrameType | None) -> bool:

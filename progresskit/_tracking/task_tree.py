@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from itertools import count
+from operator import attrgetter
 
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED, STOPPED_EARLY, is_failure
@@ -38,6 +39,8 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 chroot, or without a free descriptor. Loops then run without progress."""
 last_number = 0
 """The highest number of a task so far."""
+_BY_AGE = attrgetter("id")
+"""Orders the tasks that have ended since the last frame: by when they were added."""
 _drawing: Any = None
 
 
@@ -224,7 +227,7 @@ class TaskTree:
         if self.lock.acquire(timeout=MOST_WAIT_SECONDS):
             try:
                 self.settle()
-                queue.extend(self._ended)
+                queue.extend(sorted(self._ended, key=_BY_AGE))
                 self._ended.clear()
             finally:
                 self.lock.release()
@@ -386,7 +389,8 @@ class TaskTree:
             views.append(view)
         if sampled:
             self._last_placed, self._last_views = placed, views
-        return make_frame((now, tuple(views), tuple(self._ended), more, {}, tuple(self._unseen)))  # type: ignore[no-any-return]  # loaded late
+        ended = tuple(sorted(self._ended, key=_BY_AGE)) if self._ended else ()
+        return make_frame((now, tuple(views), ended, more, {}, tuple(self._unseen)))  # type: ignore[no-any-return]  # loaded late
 
     def _next_turn(self, rows: int, now: float) -> tuple[int, int]:
         """Return the number of frames in which each row's estimate learns once, and the remainder (row modulo that

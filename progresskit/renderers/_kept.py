@@ -39,14 +39,14 @@ HOLDING_BLANK = "\xa0"
 
 
 def in_order(views: Iterable[TaskView]) -> list[TaskView]:
-    """Return the tasks that ended within one frame in the order of their creation, children before their parents.
+    """Return the tasks that ended within one frame in the order of that frame, but children before their parents.
 
     Example:
         >>> views = [sample_view(id=1), sample_view(id=3, parent=1), sample_view(id=2, parent=1), sample_view(id=4)]
         >>> [view.id for view in in_order(views)]
-        [2, 3, 1, 4]
+        [3, 2, 1, 4]
     """
-    views = sorted(views, key=lambda view: view.id)
+    views = list(views)
     if all(view.parent is None for view in views):
         return views
     by_id = {view.id: view for view in views}

@@ -52,6 +52,21 @@ def test_sources_stand_in_the_order_of_their_starts() -> None:
     assert bench.feed.sources == ("a", "b", "c")
 
 
+def test_ends_stay_in_the_order_of_their_arrival() -> None:
+    """A loop over workers' results, which is older than they are, has its last line below theirs, also within one frame."""
+    terminal = EmulatedTerminal()
+    bench = Bench(renderer="ansi", terminal=terminal)
+    bench.feed.receive("parent", Frame(0.0, views("All")))
+    bench.feed.receive("worker", Frame(0.0, views("file")))
+    bench.clock.advance(1.0)
+    bench.ticker.tick()
+    bench.feed.receive("worker", Frame(1.0, (), views("file", state="finished")))
+    bench.feed.receive("parent", Frame(1.0, (), views("All", state="finished")))
+    bench.clock.advance(1.0)
+    bench.ticker.tick()
+    assert [row.split()[1] for row in terminal.text] == ["file", "All"]
+
+
 def test_ids_are_unique_and_stable() -> None:
     """Ids of several sources are unique and stable and parents follow."""
     bench = Bench()

@@ -55,7 +55,7 @@ def test_unseen_tasks_are_counted() -> None:
                     clock.advance(0.5)
     first, second = reporter.collect(), reporter.collect()
     assert first is not None
-    assert [view.description for view in first.frame.ended] == ["longer", "dropped"]
+    assert [view.description for view in first.frame.ended] == ["dropped", "longer"]
     assert first.unseen == EndedCounts(finished=100, cancelled=99, amounts={"row": 300})
     assert first.age == pytest.approx(0.599)
     assert Report.decode(*first.encode()) == first

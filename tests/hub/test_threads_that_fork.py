@@ -213,6 +213,27 @@ def test_signal_handler_that_forks() -> None:
     assert (done.stdout, done.stderr) == ("handled\nforked [] False\n" * 2, "")
 
 
+LATE = """
+from progresskit import track
+for _ in track(range(2), "before"): pass
+from progresskit._display import process_hooks
+from progresskit._tracking.task_record import TREE_LOCK
+import multiprocessing
+prepared = []
+process_hooks.before_fork(lambda: prepared.append(True))
+worker = multiprocessing.get_context("fork").Process(target=lambda: print(TREE_LOCK._is_owned(), flush=True))
+worker.start()
+worker.join()
+print(len(prepared), process_hooks._preparing, process_hooks._forking._is_owned())
+"""
+
+
+def test_multiprocessing_is_imported_after_a_loop() -> None:
+    """The first fork of a program that imports multiprocessing after its first loop is prepared once: its worker's display hung."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", LATE], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n1 [] False\n", "")
+
+
 def test_fork_without_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork that gets no turn in time goes on, and its child has no lock that another thread holds."""
     monkeypatch.setattr(process_hooks, "FORKING_SECONDS", 0.0)

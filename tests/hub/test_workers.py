@@ -221,7 +221,7 @@ def test_multiprocessing_without_its_place(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_worker_starts_also_where_no_hub_can_be_made(monkeypatch: pytest.MonkeyPatch, shown: Here) -> None:
-    monkeypatch.setattr(workers, "_host", None)
+    monkeypatch.setattr(_host, "current", None)
     monkeypatch.setattr("progresskit.processes.hub.Hub.start", _refuse)
     for method in METHODS:
         process = multiprocessing.get_context(method).Process(target=abs, args=(-1,))
@@ -348,7 +348,7 @@ def test_handed_on_without_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise OSError("no descriptor left")
 
-    monkeypatch.setattr(workers, "_hosting", refuse)
+    monkeypatch.setattr(_host, "get", refuse)
     with ProgressTracker("none") as tracker:
         task = tracker.add_task("rows", total=10, unit="row")
         there = pickle.loads(pickle.dumps(task))
