@@ -14,6 +14,7 @@ from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._model.states import ENDED
 from .._system.run_identity import command_of
+from .._text.formatting import format_count
 
 MOST_PRINTS = 10_000
 """The most printed lines kept of a run: the first ones."""
@@ -145,6 +146,16 @@ class Log(NamedTuple):
 
     runs: tuple[Run, ...]
     strange: int
+
+
+def no_events(strange: int) -> str:
+    """Return the sentence about a file of which all lines, `strange` in number, are malformed.
+
+    Example:
+        >>> no_events(1)
+        'this is no events file: it has 1 line, and none is an event.'
+    """
+    return f"this is no events file: it has {format_count(strange, 'line')}, and none is an event."
 
 
 def read(lines: Iterable[str]) -> Log:

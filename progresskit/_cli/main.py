@@ -201,7 +201,7 @@ def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
 
 def _report(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     from . import event_exports
-    from .event_log import read
+    from .event_log import no_events, read
     from .event_page import page
     from .event_report import tell
 
@@ -211,6 +211,8 @@ def _report(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
     try:
         with _opened(options.file) as file:
             log = read(file)
+        if log.strange and not log.runs:
+            parser.error(no_events(log.strange))
         make = {
             "html": page,
             "trace": event_exports.trace,

@@ -17,6 +17,7 @@ from ..renderers.base import Renderer, draws_in_place
 from ..renderers.choice import named
 from ..renderers.destinations import default_stream
 from ..renderers.registry import BUILTIN
+from .event_log import no_events
 
 _NUMBERS = 1_000_000_000
 """The offset between the task numbers of two runs."""
@@ -40,7 +41,7 @@ def replay(
         sleep: Waits for the given seconds.
 
     Raises:
-        ValueError: the renderer's name is unknown, or the renderer draws in another process.
+        ValueError: the renderer's name is unknown, the renderer draws in another process, or no line is an event.
     """
     where = StreamTerminal(default_stream()) if terminal is None else terminal
     choice = named(renderer).settle(where)
@@ -55,12 +56,16 @@ def replay(
     runs: dict[str, tuple[int, Frame]] = {}  # the number of each run, and its newest frame
     last: dict[str, float] = {}
     has_words = False
+    strange = 0
+    is_foreign = True
     try:
         for line in lines:
             try:
                 event = decoder.event(line)
             except ValueError:
+                strange += bool(line.strip())
                 continue
+            is_foreign = False
             if event.print is not None:
                 has_words = True
                 drawing.write(event.print if where.colors else plain_line(event.print))
@@ -76,6 +81,8 @@ def replay(
             drawing.render(_merged(runs, event.run, rows))
             where.send(handle.drain(), 1.0)
             has_words = False
+        if is_foreign and strange:
+            raise ValueError(no_events(strange))
         if has_words:  # an in-place renderer draws lines only with a frame
             drawing.render(_merged(runs, "", handle.ask_size()[1] - 1 if draws_in_place(drawing) else None))
     finally:

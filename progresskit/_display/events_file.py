@@ -7,6 +7,7 @@ grown enough. Does not know what draws.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,22 @@ class EventsFile:
         self._path = path
         self._largest = largest
         self._descriptor = self._open()
+        self._begins_amid_line = self._ends_amid_line()
         self._process = os.getpid()
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | CLOSE_ON_EXEC, 0o666)
+
+    def _ends_amid_line(self) -> bool:
+        """Return whether the file ends within a line, because the disk was full or its writer was killed."""
+        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            return False
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) != b"\n"
+        except OSError:  # it is empty, or may not be read
+            return False
 
     def append(self, lines: list[str]) -> None:
         """Append `lines`, in one write.
@@ -54,7 +67,10 @@ class EventsFile:
         Raises:
             OSError: the disk is full, or whatever else a file may meet.
         """
-        data = memoryview("".join(f"{line}\n" for line in lines).encode())
+        text = "".join(f"{line}\n" for line in lines)
+        if self._begins_amid_line:
+            text, self._begins_amid_line = f"\n{text}", False
+        data = memoryview(text.encode())
         while data:
             data = data[os.write(self._descriptor, data) :]
 

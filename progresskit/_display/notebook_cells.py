@@ -50,7 +50,9 @@ class CellArea(Area):
     """The area of one cell. Several threads may show it.
 
     Attributes:
-        lock: Guards all else. It is held while the first picture is published: no later one may come before it.
+        lock: Guards all else.
+        has_begun: Whether the cell's own thread, or the end of the cell, has shown it. No other thread shows it before: the picture
+            might get into another cell.
         shown_at: When a picture was last made, by the wall clock.
         tasks: Tasks at the top that the cell has added.
     """
@@ -58,11 +60,13 @@ class CellArea(Area):
     def __init__(self, publish: Callable[[dict[str, str], bool], object]) -> None:
         super().__init__(publish)
         self.lock = Lock()
+        self.has_begun = False
         self.shown_at = 0.0
         self.tasks = 0
 
     def show_at(self, now: float) -> None:
         """Publish the picture of `now`, in seconds by the wall clock, unless it is the one that stands there."""
+        self.has_begun = True
         self.shown_at = now
         is_captured = bool(capturing_widgets())
         self.show(time.strftime("%H:%M:%S", time.localtime(now)))
@@ -81,8 +85,8 @@ class _Cells:
         self._most = TASKS
         self._asked: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
-    def current(self, shell: Any, *, now: bool = False) -> tuple[CellArea, bool]:
-        """Return the area of this thread's cell, and whether it is new. The lock of a new one is held until it has a picture.
+    def current(self, shell: Any, *, now: bool = False) -> CellArea:
+        """Return the area of this thread's cell; make one if there is none.
 
         Args:
             shell: IPython's shell.
@@ -93,15 +97,14 @@ class _Cells:
         with self.lock:
             area = self.by_cell.get(place)
             if area is not None:
-                return area, False
+                return area
             make = _publisher if place == cell else _widget_publisher
             area = self.by_cell[place] = CellArea(make(shell.display_pub))
-            area.lock.acquire()
             while len(self.by_cell) > CELLS:
                 del self.by_cell[next(iter(self.by_cell))]
         self.watch_ends(shell)
         self._hear_of_clears(shell)
-        return area, True
+        return area
 
     def watch_ends(self, shell: Any) -> None:
         """Register for the end of each cell of `shell`."""
@@ -207,19 +210,17 @@ def place(tracker: TrackerCore, task: Task) -> None:
         CELL_AREAS.by_task[task.id] = parent
         CELL_AREAS.forget_ended()
         return
-    area, is_new = CELL_AREAS.current(shell)
+    area = CELL_AREAS.current(shell)
     CELL_AREAS.by_task[task.id] = area
     CELL_AREAS.forget_ended()
     area.tasks += task.parent is None
-    if is_new:
-        try:
-            area.update([view for view in tracker.tree.frame(None).tasks if view.id == task.id], ())
-            area.show_at(time.time())
-        finally:
-            area.lock.release()
     if area.tasks <= ROWS:
         # Its end is shown too, however soon it comes: what a cell shows must not depend on how quick the machine is.
         tracker.tree.note_seen(task)
+    if not area.has_begun:
+        with area.lock:
+            area.update([view for view in tracker.tree.frame(None).tasks if view.id == task.id], ())
+            area.show_at(time.time())
 
 
 def expect_workers() -> bool:
@@ -298,7 +299,7 @@ class NotebookRenderer:
         for area, (live, ended) in parts.items():
             with area.lock:
                 area.update(live, ended, gone)
-                if not frame.tasks or abs(now - area.shown_at) >= INTERVAL_SECONDS:
+                if area.has_begun and (not frame.tasks or abs(now - area.shown_at) >= INTERVAL_SECONDS):
                     area.show_at(now)
         for view in frame.ended:
             CELL_AREAS.by_task.pop(view.id, None)
@@ -314,9 +315,8 @@ class NotebookRenderer:
             shell = kernel_shell()
             if shell is None:
                 return None
-            area, is_new = CELL_AREAS.current(shell, now=True)
-            if is_new:
-                area.lock.release()
+            area = CELL_AREAS.current(shell, now=True)
+            area.has_begun = True  # the task is of another process: no thread of this one begins its area
         self._strangers.discard(view.id)
         known[view.id] = area
         return area

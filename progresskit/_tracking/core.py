@@ -120,12 +120,16 @@ class TrackerCore:
 
     def note_task(self, task: Task) -> None:
         """Tell the ticker of `task`, which was just added."""
-        if "IPython" in sys.modules:  # only this thread knows the notebook cell that it belongs to
-            _place_in_cell(self, task)
-        if self.attached:
-            self.wake()  # the ticker sleeps long while tasks are paused, or while there are only lines
-        else:
-            self.show()
+        try:
+            if "IPython" in sys.modules:  # only this thread knows the notebook cell that it belongs to
+                _place_in_cell(self, task)
+            if self.attached:
+                self.wake()  # the ticker sleeps long while tasks are paused, or while there are only lines
+            else:
+                self.show()
+        except BaseException:  # an interrupt: nobody gets the task, so nobody else would end it
+            task.cancel()
+            raise
 
     @property
     def mute(self) -> bool:

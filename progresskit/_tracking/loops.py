@@ -165,7 +165,10 @@ class TrackedPass(Tracked):
 
     def __del__(self) -> None:
         # Takes no lock, as a finaliser.
-        portions, consumer = self._portions, self._place[CONSUMER]
+        try:
+            portions, consumer = self._portions, self._place[CONSUMER]
+        except AttributeError:  # an interrupt came before `__iter__` had set them
+            return
         if (
             consumer is not None
             and next(portions.dropped) == portions.begun
@@ -453,27 +456,30 @@ class Loop:
     def portions(self) -> Generator[Iterator[Any], None, None]:
         """Yield the iterators that the consumer runs through: the whole source, or slices of it."""
         source = self._source
-        counter, portions = self._open(source)
-        self._counter, self._iterable = counter, None
+        counter: Counter | None = None
         try:
+            counter, portions = self._open(source)
+            self._counter, self._iterable = counter, None
             yield from portions
+            self._complete(counter)
         except GeneratorExit:
+            assert counter is not None  # it comes at a `yield`
             if counter.final is None and caller is not None:  # as in `Portions.leave`
                 self.broken(counter, caller(), source)
             counter.close(counter.final)
             self.is_left = None
             raise
-        except BaseException as error:  # a signal's handler has raised it between two portions
-            counter.close(counter.handed())
-            if self._finish:
+        except BaseException as error:  # a signal's handler has raised it outside of the loop's body
+            if counter is not None and counter.final is None:
+                counter.close(counter.handed())
+            if self._finish and self._task is not None:
                 if is_failure(type(error)):
-                    self.task.fail(error)
+                    self._task.fail(error)
                 else:
-                    self.task.cancel()
+                    self._task.cancel()
             raise
         finally:
             self._source = None
-        self._complete(counter)
 
     def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
         """Begin the task. Return its counter, and the portions of `source`."""

@@ -145,12 +145,12 @@ class Area:
         picture = rows_html(views, more, self._rows), rows_text(views, more)
         if picture == self._picture:
             return
-        is_first, self._picture = self._picture is None, picture
         html, text = picture
         if any(view.state not in ENDED for view in views):
             html = rows_html(views, more, self._rows, _AS_OF.format(seconds=STALE_SECONDS, time=clock))
             text = f"{text}\n(as of {clock})"
-        self._publish({"text/html": html, "text/plain": text}, not is_first)
+        self._publish({"text/html": html, "text/plain": text}, self._picture is not None)
+        self._picture = picture  # not before: an interrupt may have prevented it
 
     def show_anew(self) -> None:
         """Publish the next picture as the first one, because the output that showed the area was cleared."""

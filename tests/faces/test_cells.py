@@ -97,6 +97,18 @@ def test_ends(nb: Notebook) -> None:
     assert ("error", "KeyboardInterrupt") in cell.outputs
 
 
+def test_interrupted_picture(nb: Notebook) -> None:
+    """A task whose first picture is interrupted is cancelled, and shown at the end of its cell."""
+    before = len(nb.lost)
+    cell = nb.run(
+        "pub = get_ipython().display_pub\ndef interrupted(*_, **__): del pub.publish; raise KeyboardInterrupt\n"
+        "pub.publish = interrupted\nfor x in track(range(3), 'Interrupted'): pass"
+    )
+    after = nb.run("for x in track(range(3), 'After'): pass")
+    assert ("error", "KeyboardInterrupt") in cell.outputs and "■ Interrupted" in cell.rows[0], cell.outputs
+    assert "3/3" in after.rows[0] and len(cell.rows) == len(after.rows) == 1 and len(nb.lost) == before
+
+
 def test_other_cells(nb: Notebook) -> None:
     """A thread's rows stay in the cell that has started it while other cells run; a row that was saved while it ran says when."""
     a = nb.run(

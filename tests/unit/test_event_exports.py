@@ -219,8 +219,10 @@ def test_replay_of_runs() -> None:
 
 
 def test_replay_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A speed of 0, a missing file and an unknown renderer give one sentence and status 2."""
+    """A speed of 0, a missing file, an unknown renderer and a file of something else give one sentence and status 2."""
+    (tmp_path / "other.json").write_text('{"a": 1}\n[2]\n')
     for arguments, words in (
+        ([str(tmp_path / "other.json")], "this is no events file: it has 2 lines, and none is an event."),
         (["/no/such"], "the events file cannot be read"),
         (["-", "--speed", "0"], "--speed is 0"),
         (["/dev/null", "--renderer", "nosuch"], "there is no renderer"),
@@ -228,3 +230,7 @@ def test_replay_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         with pytest.raises(SystemExit) as ended:
             main(["replay", *arguments])
         assert ended.value.code == 2 and words in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["report", "--html", str(tmp_path / "other.json"), "-o", str(tmp_path / "page")])
+    assert ended.value.code == 2 and "this is no events file" in capsys.readouterr().err
+    assert not (tmp_path / "page").exists()

@@ -181,6 +181,21 @@ def test_rotation(tmp_path: Path) -> None:
     file.close()
 
 
+def test_after_torn_line(tmp_path: Path) -> None:
+    """A run that goes on in a file that ends within a line has its header: only the torn line is lost."""
+    path = tmp_path / "events"
+    for before in ('{"run":"a","time":1.0,"tas', "", '{"print":"whole"}\n'):
+        path.write_text(before)
+        teed = Teed(NoneRenderer(), str(path))
+        teed.start(EmulatedTerminal())
+        for completed in (1, 2):
+            teed.render(Frame(1.0, (), (sample_view(id=completed, completed=completed, state="finished"),)))
+        teed.stop()
+        log = read(path.read_text().splitlines())
+        assert log.runs[-1].header["pid"] == os.getpid() and len(log.runs[-1].tasks) == 2, before
+        assert log.strange == ("tas" in before) and path.read_text().count("\n\n") == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
 def test_two_that_move_a_file(tmp_path: Path) -> None:
     """If two processes find that a file has grown enough, only one moves it: the other would move the new file."""

@@ -18,6 +18,7 @@ import pytest
 from bench import Bench
 
 from progresskit import Task
+from progresskit._model.states import ENDED
 
 
 class Ended:
@@ -466,6 +467,35 @@ def test_ctrl_c(bench: Bench, ended: Ended) -> None:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("make", [range, numbers])
+def test_ctrl_c_between_items(bench: Bench, ended: Ended, make: Callable[[int], Any]) -> None:
+    """Ctrl-C at any line of a loop's beginning and end leaves no task that runs: later loops would be shown as parts of it."""
+    lines = interrupt_at = 0
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        nonlocal lines
+        if not frame.f_code.co_filename.endswith(("loops.py", "loop_counters.py")) or frame.f_code.co_name == "__del__":
+            return trace  # an error in a finaliser is not passed on
+        lines += event == "line"
+        if lines == interrupt_at and event == "line":
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    while lines >= interrupt_at:
+        lines, interrupt_at = 0, interrupt_at + 1
+        ended.tasks.clear()
+        sys.settrace(trace)
+        try:
+            swallow(bench.tracker.track(make(2)))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert all(task.state in ENDED for task in ended.tasks), interrupt_at
+    assert interrupt_at > 30
 
 
 def test_a_closed_generator(bench: Bench, ended: Ended) -> None:
