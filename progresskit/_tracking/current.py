@@ -13,7 +13,7 @@ from .display_arguments import DEFAULTS
 from .joining import current_tracker, renew_shared_tracker
 from .task import Task
 from .task_tree import UNAVAILABLE
-from .tracker import ProgressTracker, bare
+from .tracker import ProgressTracker, bare, silent_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def track(
         if loop is not None:
             return loop
     try:
-        tracker, parent = _home_of(parent)
+        tracker, parent = (silent_tracker(), None) if disable else _home_of(parent)
     except UNAVAILABLE:
         return bare(iterable)
     return tracker.track(

@@ -20,6 +20,7 @@ from __future__ import annotations
 from _thread import RLock
 from itertools import chain, count, islice, repeat
 from operator import itemgetter, length_hint
+from time import monotonic
 
 from .._model.states import ENDED, STOPPED_EARLY, is_failure
 from .._system.warnings import describe
@@ -383,7 +384,6 @@ class Portions:
         return newest
 
 
-# The last name of the module: a signal's handler that interrupts this import finds the whole module, or not this name.
 class Loop:
     """One run over an iterable.
 
@@ -477,7 +477,14 @@ class Loop:
 
     def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
         """Begin the task. Return its counter, and the portions of `source`."""
-        task, iterable = self.begin(), self._iterable
+        task = self.begin()
+        counter, portions = self._counting(source, task.tracker.clock)
+        count_in(task, counter)
+        return counter, portions
+
+    def _counting(self, source: Any, clock: Callable[[], float]) -> tuple[Counter, Iterator[Iterator[Any]]]:
+        """Return a counter of the items of `source`, and its portions, whose sizes follow from the time on `clock`."""
+        iterable = self._iterable
         counter: Counter
         code, at, _ = self._consumer
         whole = counting.poll is None and instruction(code, at) == "FOR_ITER"
@@ -486,12 +493,11 @@ class Loop:
             if whole:
                 portions: Iterator[Iterator[Any]] = iter((source,))
             else:
-                cut, sizes = type(iterable) in _CUT, PortionSizes(task.tracker.clock)
+                cut, sizes = type(iterable) in _CUT, PortionSizes(clock)
                 portions = _cut(iterable, counter, sizes) if cut else _sliced(source, counter, sizes)
         else:
-            counter = AnyCounter(source) if whole else PausingCounter(source, PortionSizes(task.tracker.clock))
+            counter = AnyCounter(source) if whole else PausingCounter(source, PortionSizes(clock))
             portions = iter((counter.iterator,))  # type: ignore[arg-type]  # it has one until it is closed
-        count_in(task, counter)
         return counter, portions
 
     def _complete(self, counter: Counter) -> None:
@@ -589,3 +595,36 @@ class Loop:
         if error is None and frame is not None and left_at not in _QUIET and not can_tell():
             error = UnknownError()
         return None if isinstance(error, GeneratorExit) else error
+
+
+# The last name of the module: a signal's handler that interrupts this import finds the whole module, or not this name.
+class SilentLoop(Loop):
+    """A loop that is not shown. Its task is made when it is asked for, or when the loop is left before its end."""
+
+    __slots__ = ("_began", "_ended", "_size")
+    _ended: float | None
+
+    def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
+        if self._task is not None:  # it was asked for before the loop began
+            return super()._open(source)
+        self._size = size_of(self._iterable, source)
+        self._began, self._ended = monotonic(), None
+        return self._counting(source, monotonic)
+
+    def _complete(self, counter: Counter) -> None:
+        counter.close(None)
+        self._ended = monotonic()  # first: another thread may make the task now
+        if self._task is not None:
+            self._task.finish()
+
+    @property
+    def task(self) -> LoopTask:
+        """The task, as if it had begun and ended with the loop."""
+        if self._task is None and self._counter is not None:
+            task: Any = self._begin(self._size, None, True)
+            count_in(task, self._counter)
+            task._began, self._task = self._began, task
+            if self._ended is not None:
+                task.finish()
+                task._end = (task.state, self._ended, None)
+        return super().task

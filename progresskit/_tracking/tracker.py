@@ -380,34 +380,25 @@ class ProgressTracker:
         """
         if misspelt:
             raise unknown_argument(ProgressTracker.track, misspelt)
-        if disable:
-            return silent_tracker().track(
-                iterable,
-                description,
-                total=total,
-                unit=unit,
-                completed=completed,
-                fields=fields,
-                color=color,
-                delay=delay,
-            )
         description = described(description)
         text("unit", unit)
         checked_color(color)
-        checked_columns(columns)
         completed = 0 if completed is None else amount("completed", completed)
         if total is not None:
             total = amount("total", total)
         if delay:
             checked_delay(delay)
         own_fields = given_fields("track", {}, fields) if fields is not None else None
-        self._check_parent(parent)
-
         try:
-            from .loops import Loop
+            from .loops import Loop, SilentLoop
         except UNAVAILABLE:
             return bare(iterable)
-
+        if disable:
+            home, parent, keep, columns = silent_tracker(), None, None, None
+        else:
+            home = self
+            checked_columns(columns)
+            self._check_parent(parent)
         whole = total
 
         def begin(size: int | None, task: Task | None, begun: bool) -> Task:
@@ -415,8 +406,8 @@ class ProgressTracker:
             if task is None:
                 if total is None and size is not None:
                     whole = size + completed
-                enclosing = parent or _enclosing_loop(self)
-                task = self.add_task(
+                enclosing = None if disable else parent or _enclosing_loop(self)
+                task = home.add_task(
                     description, whole, unit=unit, parent=enclosing, completed=completed, keep=keep, color=color, start=begun,
                     delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
@@ -424,11 +415,11 @@ class ProgressTracker:
                 if total is None and size is not None and task._total == whole:  # a list may have grown since
                     task._total = None
                 task._begin_loop(size)
-            if begun:
+            if begun and not disable:  # loops within one that is not shown are parts of the loop around it
                 current_loop.set(task)
             return task
 
-        return Loop(iterable, begin).iterator()
+        return (SilentLoop if disable else Loop)(iterable, begin).iterator()
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -21,9 +21,10 @@ from bench import Bench
 import progresskit
 from progresskit import ProgressTracker, Task, add_task, configure, current_tracker, disabled, track
 from progresskit._text.spelling import nearest
-from progresskit._tracking import joining
+from progresskit._tracking import joining, loops
 from progresskit._tracking.display_arguments import DEFAULTS
 from progresskit._tracking.loop_counters import size_of
+from progresskit._tracking.tracker import silent_tracker
 from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 
@@ -197,6 +198,59 @@ def test_disabled_loop(entered: Bench) -> None:
     assert (loop.task.completed, loop.task.total, loop.task.state) == (5, 5, "finished")
     entered.tick()
     assert entered.renderer.frames == [] and entered.tracker.tasks == ()
+
+
+def test_loops_within_and_after_a_disabled_one(entered: Bench) -> None:
+    """Loops within a loop that is switched off, and those after it, are parts of the loop around it."""
+    whole = track(range(1), "whole")
+    for _ in whole:
+        for _ in track(range(2), disable=True):
+            within = track([1])
+            assert sum(within) == 1 and within.task.parent is whole.task
+        after = track([1])
+        assert sum(after) == 1 and after.task.parent is whole.task
+
+
+def test_task_of_a_disabled_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as if it had been there all the time, whether it is asked for within the loop, after it or before it."""
+    now = [10.0]
+    monkeypatch.setattr(loops, "monotonic", lambda: now[0])
+    monkeypatch.setattr(silent_tracker()._core, "clock", lambda: now[0])
+    monkeypatch.setattr(silent_tracker()._core.tree, "_clock", lambda: now[0])
+    loop = track(iter("abcd"), "hidden", total=6, completed=2, disable=True, fields={"loss": 0.5})
+    for letter in loop:
+        now[0] += 1.0
+        if letter == "c":
+            task = loop.task
+            assert (task.completed, task.total, task.state, task.elapsed) == (4, 6, "running", 3.0)
+            assert dict(task.fields) == {"loss": 0.5}
+    assert loop.task is task and (task.completed, task.state, task.elapsed) == (6, "finished", 4.0)
+
+    loop = track([1, 2, 3], "hidden", disable=True)
+    for _ in loop:
+        now[0] += 1.0
+    now[0] += 5.0
+    assert (loop.task.completed, loop.task.total, loop.task.state, loop.task.elapsed) == (3, 3, "finished", 3.0)
+    now[0] += 5.0
+    assert loop.task.elapsed == 3.0
+
+    loop = track([1, 2, 3], "hidden", disable=True)
+    task = loop.task
+    assert task.waiting and list(loop) == [1, 2, 3] and (task.completed, task.state) == (3, "finished")
+
+
+def test_disabled_loop_that_is_left() -> None:
+    """A disabled loop that is left early says how, as any other does."""
+    loop = track(range(5), disable=True)
+    for number in loop:
+        if number == 2:
+            break
+    assert (loop.task.completed, loop.task.state, loop.task.reason) == (2, "cancelled", "stopped early")
+    loop = track(range(5), disable=True)
+    with pytest.raises(KeyError):
+        for number in loop:
+            raise KeyError(number)
+    assert (loop.task.completed, loop.task.state, loop.task.reason) == (0, "failed", "KeyError: 0")
 
 
 def test_disabled_block(entered: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
