@@ -16,7 +16,7 @@ from ._tracking.joining import current_tracker
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Iterable, Iterator
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
 
     from ._tracking.task import Task
 
@@ -151,8 +151,18 @@ def map_threads(
         [32, 9]
     """
     calls = list(zip(*iterables, strict=False))
-    with concurrent.futures.ThreadPoolExecutor(max_workers) as pool:
-        return _map(pool, function, calls, 1, timeout, description, unit, options)
+    until = _until(timeout)
+    with (
+        concurrent.futures.ThreadPoolExecutor(max_workers) as pool,
+        current_tracker().add_task(description, total=len(calls), unit=unit, **options) as task,
+    ):
+
+        def call(arguments: tuple[Any, ...]) -> R:
+            result = function(*arguments)
+            task.advance()
+            return result
+
+        return _results((pool.submit(call, arguments) for arguments in calls), until)
 
 
 def map_processes(
@@ -192,8 +202,20 @@ def map_processes(
     if chunksize < 1:
         raise ValueError(f"chunksize is {chunksize!r:.80}: give a whole number from 1.")
     calls = list(zip(*iterables, strict=False))
-    with _workers_invited(), concurrent.futures.ProcessPoolExecutor(max_workers, mp_context=mp_context) as pool:
-        return _map(pool, function, calls, chunksize, timeout, description, unit, options)
+    until = _until(timeout)
+    with (
+        _workers_invited(),
+        concurrent.futures.ProcessPoolExecutor(max_workers, mp_context=mp_context) as pool,
+        current_tracker().add_task(description, total=len(calls), unit=unit, **options) as task,
+    ):
+
+        def submit(chunk: list[tuple[Any, ...]]) -> Future[list[R]]:
+            future = pool.submit(_run, function, chunk)
+            future.add_done_callback(_counter(task, len(chunk)))
+            return future
+
+        chunks = (calls[first : first + chunksize] for first in range(0, len(calls), chunksize))
+        return [result for results in _results(map(submit, chunks), until) for result in results]
 
 
 @contextmanager
@@ -210,33 +232,20 @@ def _workers_invited() -> Iterator[None]:
         multiprocessing_hook.disallow_joining(wanted)
 
 
-def _map(
-    pool: Executor,
-    function: Callable[..., R],
-    calls: list[tuple[Any, ...]],
-    chunksize: int,
-    timeout: float | None,
-    description: str,
-    unit: str,
-    options: dict[str, Any],
-) -> list[R]:
-    """Return the results of `calls` in their order. Each call is counted when it is done."""
-    end = None if timeout is None else time.monotonic() + timeout
-    with current_tracker().add_task(description, total=len(calls), unit=unit, **options) as task:
-        futures: list[Future[list[R]]] = []
-        try:
-            for first in range(0, len(calls), chunksize):
-                chunk = calls[first : first + chunksize]
-                future = pool.submit(_run, function, chunk)
-                future.add_done_callback(_counter(task, len(chunk)))
-                futures.append(future)
-            results: list[R] = []
-            for future in futures:
-                results += future.result(None if end is None else end - time.monotonic())
-            return results
-        finally:
-            for future in futures:
-                future.cancel()
+def _until(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _results(futures: Iterator[Future[R]], until: float | None) -> list[R]:
+    """Return the results of `futures`, in their order, by the time `until`. An error calls off those that have not begun."""
+    submitted: list[Future[R]] = []
+    try:
+        submitted.extend(futures)
+        return [each.result(None if until is None else until - time.monotonic()) for each in submitted]
+    except BaseException:
+        for each in submitted:
+            each.cancel()
+        raise
 
 
 def _run(function: Callable[..., R], calls: list[tuple[Any, ...]]) -> list[R]:
