@@ -39,6 +39,8 @@ thread."""
 STOP_POLL_SECONDS = 0.25
 """Seconds between two readings of the clock while rows are on a terminal. The thread cannot notice a stop of the
 process that is shorter than its own sleep."""
+FIRST_FRAME_SECONDS = 0.1
+"""Seconds that a thread without a display sleeps: many loops end before their first frame."""
 FIRST_FRAME_DELAY = 0.05
 """Seconds that a worker's thread waits before it gets ready to draw."""
 EXIT_JOIN_TIMEOUT = 0.2
@@ -124,7 +126,7 @@ class FrameScheduler:
             polls = polls or (display.renderer.in_place and display.renderer.may_be_drawn_over)
             for tracker in display.group.trackers:
                 is_busy = is_busy or tracker.tree.live > 0
-        return usual if self.set.displays else 0.1, polls, is_busy
+        return usual if self.set.displays else FIRST_FRAME_SECONDS, polls, is_busy
 
     def draw_due(self, now: float, *, woken: bool = False, contained: type[BaseException] = BaseException) -> float:
         """Draw what is due and return the seconds until something is.
@@ -301,6 +303,7 @@ class DrawingThread:
         has_watchdog: Whether the watchdog thread runs.
         bell: Wakes the thread.
         sleeps_long: Whether the thread sleeps for more than two frames.
+        wakes_soon: Whether the thread sleeps, or is about to, for no longer than it does before its first frame.
         threads: All threads that were started, those that hang among them.
     """
 
@@ -320,7 +323,7 @@ class DrawingThread:
         self._reset()
 
     def _reset(self) -> None:
-        self.is_running = False
+        self.is_running = self.wakes_soon = False
         self.has_watchdog = False
         self.bell = Bell()
         self._watchdog_bell = Bell()
@@ -354,6 +357,7 @@ class DrawingThread:
         if not multiprocessing_hook.is_worker:
             self.switch_interval.begin()  # until the thread runs
         self._begun = time.monotonic()
+        self.wakes_soon = not self.scheduler.set.displays
         self.is_running = True  # first: a signal handler may call this while the thread starts
         try:
             run = partial(self._run, self._generation)
@@ -450,8 +454,9 @@ class DrawingThread:
             was_asked = self.sleeps_long and self._was_asked  # since the last frame, when the thread did not sleep yet
             delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
             sleep = max(delay - (time.monotonic() - drawn), 0.0)
+            self.wakes_soon = sleep <= FIRST_FRAME_SECONDS
             woken = self.bell.wait(sleep) or was_asked
-            self.sleeps_long = False
+            self.sleeps_long = self.wakes_soon = False
             was_stopped = suspension.stopped(sleep)
             asked = time.monotonic()
             with scheduler.drawing:

@@ -77,7 +77,7 @@ class ThreadTicker:
             is_running = self.thread.is_running
             if not is_running and not self.inline.is_on:
                 self.thread.begin()
-        if is_running:  # a thread that has just started may wait: many loops end before their first frame
+        if is_running and not self.thread.wakes_soon:
             self.thread.bell.ring()
         return True
 

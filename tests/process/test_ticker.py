@@ -84,6 +84,23 @@ def test_sleeps_while_every_task_is_paused() -> None:
     tracker.stop()
 
 
+def test_new_tracker_and_a_thread_that_wakes_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker wakes the thread only if the thread sleeps for longer than before a first frame, or is awake and may have missed it."""
+    ticker = ThreadTicker()
+    thread = ticker.thread
+    monkeypatch.setattr(
+        "progresskit._display.drawing.start", lambda run, name: None
+    )  # a thread that has not got to run yet
+    trackers = [ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker) for _ in range(4)]
+    for tracker in trackers[:3]:
+        tracker.add_task("early")
+        assert thread.is_running and not thread.bell.wait(0.0)
+    thread.wakes_soon = False
+    trackers[3].add_task("later")
+    assert thread.bell.wait(0.0)
+    ticker.forget()
+
+
 @pytest.mark.parametrize("when", ["asleep", "about to sleep"])
 @pytest.mark.parametrize("what", ["resume", "add_task"])
 def test_news_wakes_a_long_sleep(what: str, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
