@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
 WORKERS := -n 3 --dist worksteal  # processes of pytest: one more than two cores, since tests wait for programs; a file's tests mostly together
-BENCHMARKS := instructions ordinary hub blocked captured_print printed_lines live_page smoothness
+BENCHMARKS := instructions hub blocked captured_print printed_lines live_page smoothness
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 help:  ## show this

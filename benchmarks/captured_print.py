@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import TOO_NOISY, Line, is_loaded, machine, text_of
+from measuring import Line, exit_status, is_loaded, machine, text_of
 from screen import output_of
 
 from progresskit._cli.intervals import interval
@@ -90,11 +90,7 @@ def main() -> None:
         whole = interval([job / alone for _, _, alone, job in costs])
         lines.append(Line(f"a job that {kind}, with its drawing thread", whole, None, "x a bare print"))
     print(text_of(lines))
-    if any(line.verdict == "FAIL" for line in lines):
-        if loaded or is_loaded():
-            print(TOO_NOISY)
-        else:
-            sys.exit(1)
+    sys.exit(exit_status(lines, loaded=loaded))
 
 
 if __name__ == "__main__":

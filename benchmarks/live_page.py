@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measuring import TOO_NOISY, Line, interval, is_loaded, machine, text_of
+from measuring import Line, exit_status, interval, is_loaded, machine, text_of
 from screen import output_of
 
 MOST = 0.01
@@ -134,10 +134,7 @@ def main() -> None:
         what = "the page served, nobody looks" if name == "served" else f"the page open in {name}"
         lines.append(Line(f"{what}, over the terminal alone", added(name, "no page"), 100 * MOST, "% of a core"))
     print(text_of(lines))
-    if any(line.verdict == "FAIL" for line in lines):
-        if not (loaded or is_loaded()):
-            sys.exit(1)
-        print(TOO_NOISY)
+    sys.exit(exit_status(lines, loaded=loaded))
 
 
 if __name__ == "__main__":

@@ -121,6 +121,21 @@ def judged(passes: bool, *, loaded: bool, counted: bool = False) -> str:
     return "PASS" if passes else "FAIL" if counted or not loaded else NOISY
 
 
+def exit_status(lines: Sequence[Line], *, loaded: bool) -> int:
+    """Return 1 if a line fails that was counted, or any other on a machine that is not busy. Print why it is 0 otherwise.
+
+    Args:
+        lines: The lines of the verdict.
+        loaded: Whether the machine was busy with something else before they were taken.
+    """
+    failed = [line for line in lines if line.verdict == "FAIL"]
+    if any(line.is_exact for line in failed) or (failed and not (loaded or is_loaded())):
+        return 1
+    if failed:
+        print(TOO_NOISY)
+    return 0
+
+
 def machine() -> str:
     """Return the machine and the interpreter of the figures, in one line, without host names and paths."""
     model = platform.machine()

@@ -23,7 +23,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import Interval, Line, as_installed, exact, interleaved, interval, machine, ratio, text_of
+from measuring import (
+    Interval,
+    Line,
+    as_installed,
+    exact,
+    exit_status,
+    interleaved,
+    interval,
+    is_loaded,
+    machine,
+    ratio,
+    text_of,
+)
 from screen import on_a_pty
 
 from progresskit import ProgressTracker
@@ -273,7 +285,7 @@ def core(processes: int, rounds: int, updates_of_threads: int) -> list[Line]:
 
 
 def main() -> int:
-    """Print the table; 0 unless a line fails."""
+    """Print the table, and return the exit status."""
     parser = argparse.ArgumentParser(description="What progresskit costs over a bare control.")
     parser.add_argument(
         "--rounds", type=int, default=11, help="a fifth of how often each variant runs in a process (11)"
@@ -284,6 +296,7 @@ def main() -> int:
     if options.hot:
         print(json.dumps(on_a_pty(lambda: hot(options.rounds), 900.0).result))
         return 0
+    loaded = is_loaded()
     as_installed()
     print(machine())
     lines = core(PROCESSES, options.rounds, 10_000_000)
@@ -291,7 +304,7 @@ def main() -> int:
     if options.pythons:
         for version, python in interpreters().items():
             print(f"\nCPython {version}\n\n{text_of(of_processes(PROCESSES, options.rounds, python))}")
-    return int(any(line.verdict == "FAIL" for line in lines))
+    return exit_status(lines, loaded=loaded)
 
 
 if __name__ == "__main__":

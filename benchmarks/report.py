@@ -16,8 +16,9 @@ from typing import Any
 
 import comparison
 import eta
+import ordinary
 import overhead
-from measuring import TOO_NOISY, Interval, Line, as_installed, exact, is_loaded, machine, text_of
+from measuring import Interval, Line, as_installed, exact, exit_status, is_loaded, machine, text_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -89,6 +90,15 @@ def import_lines(imports: dict[str, Interval]) -> list[Line]:
         ratio = Interval(low / least.high, middle / least.middle, high / least.low if least.low > 0 else float("inf"))
         lines.append(Line(f"import: {name}", ratio, 1.0, f"x that of the quickest peer, {quickest}"))
     return lines
+
+
+def programs_table(found: dict[str, dict[str, Interval]]) -> str:
+    """Return what ordinary programs cost with each library, as a table."""
+    names = list(dict.fromkeys(name for costs in found.values() for name in costs))
+    rows = [
+        [what, *(shown(costs[name], 2) if name in costs else "-" for name in names)] for what, costs in found.items()
+    ]
+    return table(["program, unit", *names], rows)
 
 
 def slow_line() -> Line:
@@ -218,6 +228,8 @@ def main() -> int:
     if not quick:
         say("a renderer of 300 ms a frame")
         lines.append(slow_line())
+    programs = ordinary.measure(3 if quick else 9, say)
+    lines += [line for line in ordinary.lines_of(programs) if line.note == ordinary.OURS]
     say("time left")
     means, more = eta_lines(20 if quick else 40)
     lines += more
@@ -283,6 +295,12 @@ Whole loops of some ten milliseconds by whole processes, so that what a loop cos
 
 {table(["work", *names], [[what, *(shown(line[name], 2) for name in names)] for what, line in work.items()])}
 
+## Ordinary programs: processor time beyond the same program without progress
+
+The default tracker on a terminal that is read, nothing set up and nothing warmed up. The first two include what is imported.
+
+{programs_table(programs)}
+
 ## Manual updates
 
 {table(["library", "ns an update", "% lost over 8 threads"], [[n, f"{v[0]:.0f}", f"{v[1] * 100:.1f}"] for n, v in manual.items()])}
@@ -322,12 +340,7 @@ The formulas of the others are written anew from their published sources; `bench
     if options.write:
         plots(iteration, drawn, means)
         PAGE.write_text(page, encoding="utf-8")
-    failed = [line for line in lines if line.verdict == "FAIL"]
-    if any(line.is_exact for line in failed) or (failed and not (loaded or is_loaded())):
-        return 1
-    if failed:
-        print(TOO_NOISY)
-    return 0
+    return exit_status(lines, loaded=loaded)
 
 
 if __name__ == "__main__":

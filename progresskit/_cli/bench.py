@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import textwrap
 import time
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._system.platform import HAS_PTY
 from .._text.formatting import format_duration
+from ..renderers._region import BEGIN
 from .intervals import Interval, interval
 
 if TYPE_CHECKING:
@@ -46,11 +49,13 @@ SHORT_SECONDS = 5.0
 
 
 class Run(NamedTuple):
-    """One run of a program: seconds of wall time and of processor time, including its children's, and its exit status."""
+    """One run of a program: seconds of wall time and of processor time, including its children's, its exit status, and whether rows of
+    progresskit stood on its terminal."""
 
     wall: float
     cpu: float
     status: int
+    has_rows: bool = True
 
 
 def installed() -> list[str]:
@@ -95,7 +100,7 @@ def on_a_terminal(
     finally:
         os.close(terminal)
     try:
-        _drain(controller, None if seconds is None else began + seconds)
+        has_rows = _drain(controller, None if seconds is None else began + seconds)
     except BaseException:
         process.kill()
         process.wait()
@@ -106,7 +111,7 @@ def on_a_terminal(
         process.kill()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Run(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, process.returncode)
+    return Run(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, process.returncode, has_rows)
 
 
 def _terminal() -> tuple[int, int]:
@@ -119,17 +124,21 @@ def _terminal() -> tuple[int, int]:
     return controller, terminal
 
 
-def _drain(terminal: int, until: float | None) -> None:
-    """Read from `terminal` until its other end is closed, or the time `until` has come."""
+def _drain(terminal: int, until: float | None) -> bool:
+    """Read from `terminal` until its other end is closed, or the time `until` has come; return whether there was a frame of ours."""
+    frame, found, last = BEGIN.encode(), False, b""
     while True:
         left = None if until is None else until - time.perf_counter()
         if left is not None and (left <= 0 or not select.select([terminal], [], [], left)[0]):
-            return
+            return found
         try:
-            if not os.read(terminal, 1 << 16):
-                return
+            data = os.read(terminal, 1 << 16)
         except OSError:  # Linux reports the end of a pty like this
-            return
+            return found
+        if not data:
+            return found
+        found = found or frame in last + data
+        last = data[-len(frame) :]
 
 
 def measured(what: str, library: str) -> Any:
@@ -201,7 +210,11 @@ def compare(say: Callable[[str], object] = lambda _: None) -> dict[str, dict[str
     return found
 
 
-HEAD = ("library", "item", "update", "drawing", "a printed line", "import")
+HEAD = ("library", "item", "update", "drawing", "printed line", "import")
+LEGEND = (
+    "An item and an update: beyond a bare loop, and in calls of an empty method. Drawing: the share of a core for a bar that moves ten "
+    "times a second. A printed line: above the bar, and in lines without one. Import: processor time."
+)
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -209,7 +222,10 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
 
     def cell(figures: Mapping[str, Any], what: str) -> str:
         nanoseconds, calls = figures[f"{what}_ns"], figures[f"{what}_calls"]
-        return "-" if nanoseconds is None else f"{nanoseconds.middle:,.0f} ns ({calls.middle:.1f} calls)"
+        return "-" if nanoseconds is None else f"{nanoseconds.middle:,.0f} ns ({times(calls.middle)})"
+
+    def times(value: float) -> str:
+        return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
     rows = [HEAD]
     for library, figures in found.items():
@@ -219,8 +235,8 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
                 library,
                 cell(figures, "item"),
                 cell(figures, "update"),
-                "-" if draw is None else f"{draw:.1%} of a core",
-                "-" if line is None else f"{line:,.0f} us ({figures['line_ratio']:.1f} x)",
+                "-" if draw is None else f"{100 * draw:.1f} %",
+                "-" if line is None else f"{line:,.0f} us ({times(figures['line_ratio'])})",
                 f"{figures['import_ms']:,.0f} ms",
             )
         )
@@ -240,11 +256,11 @@ def verdict(found: Mapping[str, Mapping[str, Any]]) -> str:
         return "Too noisy to say: the machine is busy with something else."
     left = COST_LIMIT - draw
     if left <= 0:
-        return f"Drawing alone took {draw:.1%} of a core: too noisy to say, or PROGRESSKIT_BUDGET is above 1 %."
+        return f"Drawing alone took {100 * draw:.1f} % of a core: too noisy to say, or PROGRESSKIT_BUDGET is above 1 %."
     least = max(item.middle, 0.0) / left / 1e3
     return (
         f"A loop whose items take {max(least, 0.1):,.1f} us or more pays under 1 % for progress, drawing included "
-        f"({item.middle:,.0f} ns an item, {draw:.1%} of a core)."
+        f"({item.middle:,.0f} ns an item, {100 * draw:.1f} % of a core)."
     )
 
 
@@ -282,6 +298,7 @@ def paired(
         with standard_input() as source:
             return on_a_terminal(command, environ, source=source)
 
+    say("a first run, which does not count ...")
     first = run(silent)
     if first.status:
         return [], first.status
@@ -391,8 +408,12 @@ def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
         sentence += (
             f" The command takes {seconds:.1f} s, in which import and start weigh most: a longer one tells more."
         )
+    has_rows = any(shown.has_rows for shown, _ in pairs)
+    if not has_rows:
+        sentence += " No row of progresskit was seen: the command may not use it, end too soon, or show it elsewhere."
     return {
         "verdict": word,
+        "has_rows": has_rows,
         "pairs": len(pairs),
         "processor_ratio": cpu._asdict(),
         "wall_ratio": wall._asdict(),
@@ -423,7 +444,7 @@ def bench(command: Sequence[str], *, as_json: bool = False, seconds: float = 60.
             print(f"progresskit bench: the command {ended(status)}: nothing was compared.", file=sys.stderr)
             return 1
         figures, sentence = judged(pairs)
-        print(json.dumps(figures) if as_json else sentence)
+        print(json.dumps(figures) if as_json else _told(sentence))
         return 0
     found = compare(say)
     say("")
@@ -436,5 +457,10 @@ def bench(command: Sequence[str], *, as_json: bool = False, seconds: float = 60.
         }
         print(json.dumps({"libraries": plain, "verdict": verdict(found)}))
     else:
-        print(f"{table(found)}\n\n{verdict(found)}")
+        print(f"{table(found)}\n\n{textwrap.fill(LEGEND, 79)}\n\n{_told(verdict(found))}")
     return 0
+
+
+def _told(sentence: str) -> str:
+    """Return `sentence` in lines of whole words, if standard output is a terminal."""
+    return textwrap.fill(sentence, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sentence

@@ -144,6 +144,8 @@ def _bench(
     from .bench import bench
     from .run import leave
 
+    if not options.seconds >= 0.0:
+        parser.error(f"--seconds is {options.seconds:g}: give a number of seconds from 0.")
     command = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
     try:
         handle_interrupts()

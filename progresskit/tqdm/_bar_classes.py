@@ -60,7 +60,7 @@ def class_of_tasks(cls: type, attributes: Mapping[str, Any], *, counts: bool) ->
 
 def counting() -> Callable[[Any, Any], Any]:
     """Return the `update` of bars that are tasks."""
-    return _count_bare if counters.CountingCell is counters.Cell and counters.poll is None else _count
+    return _count_bare if counters.CountingCell is counters.Cell and counters.poll is None else count
 
 
 class Shown:
@@ -100,10 +100,10 @@ def _count_bare(bar: Any, n: Any = 1) -> Any:
     if n.__class__ is int:
         task._n += n  # as `advance` does; a call of it would make this method half as slow again
         return bar._shown
-    return _count(bar, n)
+    return count(bar, n)
 
 
-def _count(bar: Any, n: Any = 1) -> Any:
+def count(bar: Any, n: Any = 1) -> Any:
     """Count `n` more units, and return whether the bar has been shown anew."""
     bar._task.advance(1 if n is None else n)
     return bar._shown

@@ -27,7 +27,7 @@ from .._tracking.joining import current_tracker
 from .._tracking.loop_counters import AnyCounter, count_in
 from .._tracking.loops import Loop
 from .._tracking.tracker import provided_tracker
-from ._bar_classes import Shown, class_of_tasks, counting
+from ._bar_classes import Shown, class_of_tasks, count, counting
 from ._locks import free_in_child
 from ._meter import known_colour_sequence
 from .utils import screen_shape, supports_unicode
@@ -223,7 +223,7 @@ def join(bar: Any, root: Any) -> None:
     """Give `bar`, of the class `root` of all bars or one below it, a task."""
     bar.__dict__["_root"] = root
     bar.__dict__["_refreshes"] = replaces(type(bar), root, ("refresh",))
-    bar.__dict__["_counts"] = counting()
+    bar.__dict__["_counts"] = count_and_tell if bar.__dict__["_refreshes"] else counting()
     bar.__dict__["_task"] = task_of(bar, root)
     bar.__dict__["_shown"] = Shown(bar.mininterval, bar.delay)
     bar.__dict__["_told"] = bar._task.completed
@@ -436,6 +436,7 @@ class CallingLoop(Loop):
         super().__init__(iterable, lambda size, _, begun: task._begin_loop(total or size) if begun else task)
         self._bar = bar
         self.told: Any = 0
+        bar.__dict__["_counts"] = count_and_tell
         bar.__dict__["_closing"] = True  # until then the bar is not closed
 
     def _open(self, source: Any) -> Any:
@@ -496,14 +497,14 @@ class _Remainder(AnyCounter):
         return 0 if self.final is None else self.final - self._loop.told  # type: ignore[no-any-return]  # a number
 
 
-def count(bar: Any, n: Any) -> Any:
-    """Count `n` more units of a bar that the class of all bars counts, and call its own `refresh` where tqdm does.
+def count_and_tell(bar: Any, n: Any) -> Any:
+    """Count `n` more units of a bar whose class has a `refresh` of its own, or whose loop calls `update`; refresh it where tqdm does.
 
     Returns:
         Whether the bar has been shown anew.
     """
     figures = bar.__dict__
-    shown = figures["_counts"](bar, n)
+    shown = count(bar, n)
     is_due = "_is_due" in figures and figures.pop("_is_due")  # in a loop
     if not figures["_refreshes"]:
         return is_due or shown

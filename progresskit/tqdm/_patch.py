@@ -159,7 +159,7 @@ def _counting(own: dict[str, Any]) -> dict[str, Any]:
             pass
         task = _task(bar)
         if task is not None and task._end is None:  # of a class that has an `update` or a `refresh` of its own
-            return _display.count(bar, n)
+            return bar._counts(bar, n)
         return None if bar.disable else count_and_check(bar, n)
 
     def count_and_check(bar: Any, n: Any) -> Any:

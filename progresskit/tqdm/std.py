@@ -156,6 +156,8 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
     monitor: ClassVar[Any] = None
     n: Any
     total: Any
+    _counts: Callable[[Any, Any], Any]
+    """Counts units of a bar that is a task, where its class has an `update` or a `refresh` of its own. Set with the task."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         bar = object.__new__(cls)
@@ -390,7 +392,7 @@ class tqdm(_due.Due, Rows, Comparable):  # tqdm's name
             pass
         if self._task is not None and self._task._end is None:
             # Its class has an `update` or a `refresh` of its own.
-            return _display.count(self, n)  # type: ignore[no-any-return]  # whether the bar was shown
+            return self._counts(self, n)  # type: ignore[no-any-return]  # whether the bar was shown
         return None if self.disable else self._count_and_check(n)
 
     def _count_and_check(self, n: float) -> bool | None:

@@ -14,6 +14,7 @@ import pytest
 
 from progresskit._cli import bench
 from progresskit._cli.bench import Run, judged, per_call, table, verdict
+from progresskit._cli.intervals import interval
 from progresskit._cli.main import main
 
 needs_pty = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
@@ -49,6 +50,42 @@ def test_what_cannot_be_had_is_a_dash() -> None:
     found = {"progresskit": {**none, "import_ms": 1.0}}
     assert table(found).splitlines()[1].split() == ["progresskit", "-", "-", "-", "-", "1", "ms"]
     assert "could not be measured" in verdict(found)
+
+
+def test_table_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table and its legend have at most 80 columns, also with large figures; sentences break between words."""
+    large = interval([1_234.0])
+    figures = {
+        **dict.fromkeys(("item_ns", "update_ns"), large), **dict.fromkeys(("item_calls", "update_calls"), interval([123.4])),
+        "draw": 0.123, "line_us": 1234.0, "line_ratio": 123.4, "import_ms": 123.0,
+    }  # fmt: skip
+    found = dict.fromkeys(bench.IMPORTS, figures)
+    monkeypatch.setattr(bench, "compare", lambda say: found)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    bench.bench([])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80 and " ".join(lines).endswith(verdict(found))
+
+
+def test_command_without_rows() -> None:
+    """A command that shows no row may not use progresskit, and the verdict says so."""
+    shown, silent = Run(9.0, 9.0, 0, has_rows=False), Run(9.0, 9.0, 0)
+    figures, sentence = judged([(shown, silent)] * 6)
+    assert not figures["has_rows"] and "No row of progresskit was seen" in sentence
+    assert "No row" not in judged(pairs([1.0] * 6))[1]
+
+
+@needs_pty
+@pytest.mark.parametrize("uses", [True, False])
+def test_rows_of_a_command_are_seen(uses: bool) -> None:
+    """A run on a pseudo-terminal tells whether there was a frame."""
+    code = "from progresskit import track\nloop = track(range(1))\nfor _ in loop: loop.task.tracker.refresh(30.0)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT")}
+    run = bench.on_a_terminal(
+        [sys.executable, "-c", code if uses else "print('words')"], {**environ, "TERM": "xterm", "CI": ""}
+    )
+    assert run.status == 0 and run.has_rows == uses
 
 
 @needs_pty

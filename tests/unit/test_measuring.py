@@ -90,11 +90,20 @@ def test_machine_is_reported_without_a_name_or_path(measuring: ModuleType) -> No
     assert sys.prefix not in said
 
 
-def test_a_loaded_machine_fails_nothing(measuring: ModuleType) -> None:
+def test_a_loaded_machine_fails_nothing(measuring: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a time over its bar proves nothing; a count does."""
     assert measuring.judged(True, loaded=True) == "PASS"
     assert measuring.judged(False, loaded=True) == "too noisy to say"
     assert measuring.judged(False, loaded=True, counted=True) == measuring.judged(False, loaded=False) == "FAIL"
+    monkeypatch.setattr(measuring, "is_loaded", lambda: False)
+    timed, counted = measuring.Interval(2.0, 2.5, 3.0), measuring.exact(2.0)
+    late, many, good = (
+        measuring.Line("what", figure, bar, "s") for figure, bar in ((timed, 1.0), (counted, 1.0), (timed, 4.0))
+    )
+    found = [
+        measuring.exit_status([good, *bad], loaded=loaded) for bad in ((), (late,), (many,)) for loaded in (False, True)
+    ]
+    assert found == [0, 0, 1, 0, 1, 1]
 
 
 def test_load_eta_reads_each_frame() -> None:
