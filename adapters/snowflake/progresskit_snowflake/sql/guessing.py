@@ -24,6 +24,7 @@ REPEATED = 3
 """How often a value has to stand in a block, on the average, for its distinct values to be looked at instead."""
 
 _INTEGER = r"(0|[1-9][0-9]*)"
+_SECONDS = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 PATTERNS = {
     WHOLE: rf"^[+-]?{_INTEGER}$",
     DECIMAL: rf"^[+-]?({_INTEGER}(\.[0-9]+)?|\.[0-9]+)$",
@@ -31,8 +32,8 @@ PATTERNS = {
     BOOLEAN: r"^(?i:true|false)$",
     DAY: rf"^{DATE}$",
     MOMENT: rf"^{DATE}([T ]{TIME_OF_DAY})?$",
-    ZONED: rf"^({zoned(TIME_OF_DAY)})$",
-    TIME: r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?$",
+    ZONED: rf"^({zoned(TIME_OF_DAY, _SECONDS)})$",
+    TIME: rf"^{_SECONDS}$",
 }
 """Kind -> the pattern of its values (in RE2's and Python's syntax). The pattern of a wider kind includes the narrower
 ones."""
