@@ -27,6 +27,7 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 import duckdb
 import pyarrow
+import pyarrow.csv
 import pyarrow.parquet
 from progresskit_snowflake import cli
 from progresskit_snowflake.files.footers import kind_of
@@ -86,6 +87,22 @@ def test_files_are_read(command: Any, cursor: Any, new_table: str, tmp_path: Pat
         name: sorted(values, key=repr) for name, (_, values) in READ.items()
     }
     assert "excel-sep: its first line says that a semicolon splits its columns" in done.out
+
+
+@pytest.mark.parametrize("blank", [b"", b"\n"], ids=["regular", "blank-line"])
+def test_nul_in_a_value(blank: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rows with a NUL, and those beside them, are not left to pyarrow's parser, which loses delimiters before version 26."""
+    read_csv = pyarrow.csv.read_csv
+
+    def without_nul(data: Any, **options: Any) -> Any:
+        assert b"\0" not in data.to_pybytes()
+        return read_csv(data, **options)
+
+    monkeypatch.setattr(pyarrow.csv, "read_csv", without_nul)
+    (tmp_path / "f.csv").write_bytes(b'k,v\n"1",a\0b\n' + blank + b'2,"c,\0"\n')
+    with Reading().open(tmp_path / "f.csv") as reader:
+        rows = [row for chunk in reader.chunks() for row in zip(*(one.to_pylist() for one in chunk.texts), strict=True)]
+    assert rows == [("1", "a\0b"), ("2", "c,\0")]
 
 
 def columns_of(cursor: Any, table: str) -> dict[str, tuple[str, list[Any]]]:

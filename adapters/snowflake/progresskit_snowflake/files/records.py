@@ -2,7 +2,8 @@
 
 The check, the types and the uploaded rows all use the records that are read here; no other code reads a file. If a regular
 expression of linear time proves that a block has only whole records, pyarrow parses it, because all readers of CSV agree on such
-bytes. Any other block is split into its records one by one, and invalid records are reported with their line.
+bytes. Any other block is split into its records one by one, and invalid records are reported with their line. So is a block with a
+NUL: before version 26, pyarrow overlooks a delimiter, a quote or a line end within eight bytes of one.
 """
 
 from __future__ import annotations
@@ -286,7 +287,7 @@ class CsvReader(FileReader):
     def _cut(self) -> tuple[int, bool]:
         """Return the number of bytes of the buffer that are proved to be whole records, and whether they are canonical; 0 if
         unknown."""
-        if self.dialect.newline != "\n" or self.dialect.escape:
+        if self.dialect.newline != "\n" or self.dialect.escape or b"\0" in self._data:
             return 0, False
         end = self._data.rfind(b"\n")
         if self._files_joined(end):
@@ -459,7 +460,7 @@ class CsvReader(FileReader):
         """Return a chunk of records that were split one by one."""
         data = b"".join(records)
         plain = data and b"" not in records and not self.dialect.escape and self.dialect.newline == "\n"
-        if plain and matches(data, self.dialect.grammar):
+        if plain and b"\0" not in data and matches(data, self.dialect.grammar):
             chunk = self._parsed(data, self._line, lines, canonical=self._canonical(data))
             chunk.bad |= bad
             return chunk
