@@ -243,6 +243,16 @@ def counted(number: int, noun: str = "row") -> str:
     return f"{number:,d} {noun}{'s' * (number != 1)}"
 
 
+def in_one_line(text: str) -> str:
+    """Return a text for people in one line, whatever names of files and columns stand in it.
+
+    Example:
+        >>> in_one_line("the\\nid is text")
+        'the\\\\nid is text'
+    """
+    return text.replace("\n", "\\n")
+
+
 def first_error(file: FileResult, names: Mapping[str, str]) -> str:
     """Return a line with the first error of a file that lost rows: the file, by its name in `names`, and the place.
 

@@ -282,6 +282,21 @@ def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
     assert re.search(words, done.err), done.err
 
 
+def test_line_ends_in_names(command: Any, tmp_path: Path) -> None:
+    """A line end in a column's name, as spreadsheets have them in narrow columns, or in a file's breaks no line of a report."""
+    path = tmp_path / "a\nb.csv"
+    path.write_bytes(b'"the\nid",t\n1,a\nx,b\n3\n')
+    shown = str(path).replace("\n", "\\n")
+    assert command(path, "--analyze-only").out.splitlines() == [
+        f"{shown}: 2 rows, 2 columns, 1 bad row",
+        r"  the\nid  VARCHAR               0 nulls  ",
+        r"  t        VARCHAR               0 nulls  ",
+        rf"  the\nid is text: {shown}:4 has 'x', which is no NUMBER(38,0)",
+        r"  a column is called 'the\nid', with the line end, as in the header",
+        f"  {shown}:5: 1 column, but 2 are expected",
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "is_said"),
     [

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..copying import counted
+from ..copying import counted, in_one_line
 from ..sql.columns import Column, check_header, folded, matched, order_of
 from ..sql.guessing import TEXT, WHOLE, Guess, first_rounded, is_alike, reason_of_text
 from ..sql.values import Rule, is_float, rule_for
@@ -391,14 +391,16 @@ def notes_of(columns: Sequence[Column]) -> list[str]:
     texts = [f"{column.name} is text: {column.note}" for column in columns if column.note]
     rounded = [f"{column.name} is {column.type}: {column.rounded}" for column in columns if column.rounded]
     new = [column.name for column in columns if not column.target]
-    blanks = [f"a column is called {name!r}, with the blank, as in the header" for name in new if name != name.strip()]
-    return texts + rounded + blanks
+    odd = {name: "line end" if "\n" in name else "blank" for name in new if name != name.strip() or "\n" in name}
+    called = [f"a column is called {name!r}, with the {what}, as in the header" for name, what in odd.items()]
+    return texts + rounded + called
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:
     """Return the bad rows so far, by file and line, and what the user can do."""
-    found = [f"  {report.path}:{line}: {reason}" for report in reports for line, reason in sorted(report.bad.items())]
-    lines = [f"{counted(len(found), 'bad row')}, with {allowed:,d} allowed (--max-bad-rows):", *found[:MOST_SHOWN]]
+    found = [f"{report.path}:{line}: {reason}" for report in reports for line, reason in sorted(report.bad.items())]
+    lines = [f"{counted(len(found), 'bad row')}, with {allowed:,d} allowed (--max-bad-rows):"]
+    lines += [f"  {in_one_line(words)}" for words in found[:MOST_SHOWN]]
     if len(found) > MOST_SHOWN:
         lines.append(f"  ... {len(found) - MOST_SHOWN:,d} more")
     return "\n".join(lines)

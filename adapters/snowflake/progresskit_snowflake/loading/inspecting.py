@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..bars.progress import SnowflakeProgress
-from ..copying import counted
+from ..copying import counted, in_one_line
 from ..errors import LoadError
 from ..files.opening import BadData
 from ..files.quality import (
@@ -53,8 +53,8 @@ def validate(
         raise BadData(bad_rows(reports, allowed))
     rows = sum(report.rows for report in reports)
     lines = [f"{counted(rows)} {'fits' if rows == 1 else 'fit'} {table}."]
-    lines += [f"  {report.path}: {words}" for report in reports for words in report.notes]
-    lines += [f"  {words}" for words in notes_of(columns)]
+    notes = [f"{report.path}: {words}" for report in reports for words in report.notes] + notes_of(columns)
+    lines += [f"  {in_one_line(words)}" for words in notes]
     if bad:
         lines.append(f"  {counted(bad, 'bad row')} would be left out")
     if left_out:
@@ -80,17 +80,19 @@ def analyze(paths: list[Path], progress: SnowflakeProgress, reading: Reading = R
 
 
 def _described(report: Report, columns: list[Column]) -> str:
-    width = max(len(column.name) for column in columns)
+    names = [in_one_line(column.name) for column in columns]
+    width = max(map(len, names))
     counts = [counted(report.rows), counted(len(columns), "column"), counted(len(report.bad), "bad row")]
-    lines = [f"{report.path}: {', '.join(counts)}"]
+    lines = [f"{in_one_line(str(report.path))}: {', '.join(counts)}"]
     lines += [f"  {words}" for words in report.notes]
-    for column in columns:
+    for name, column in zip(names, columns, strict=True):
         low, high = report.ranges.get(column.name, ("", ""))
         span = f"{low} .. {high}" if column.name in report.ranges else ""
         nulls = report.nulls.get(column.name, 0)
         kind = column.type if report.rows > nulls else "empty"
         missing = f"{nulls:>8,d} null{' ' if nulls == 1 else 's'}"
-        lines.append(f"  {column.name:<{width}}  {kind:<13}  {missing}  {span}")
-    lines += [f"  {words}" for words in notes_of(columns)]
-    lines += [f"  {report.path}:{line}: {reason}" for line, reason in sorted(report.bad.items())[:MOST_SHOWN]]
+        lines.append(f"  {name:<{width}}  {kind:<13}  {missing}  {span}")
+    notes = notes_of(columns)
+    notes += [f"{report.path}:{line}: {reason}" for line, reason in sorted(report.bad.items())[:MOST_SHOWN]]
+    lines += [f"  {in_one_line(words)}" for words in notes]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from progresskit._text.formatting import format_count, format_rate
 
-from ..copying import Copied, FileResult, counted, first_error
+from ..copying import Copied, FileResult, counted, first_error, in_one_line
 
 COLUMNS = 79
 """Cells of a line, so that a terminal of 80 columns does not wrap it."""
@@ -65,7 +65,7 @@ def summarize(table: str, summary: Summary) -> str:
             lines.append(f"    ... {len(troubles) - MOST_SHOWN:,d} more")
     if summary.left_out:
         lines.append(f"  columns left to their defaults: {', '.join(summary.left_out):.300}")
-    lines += [f"  {words}" for words in summary.notes[:MOST_SHOWN]]
+    lines += [f"  {in_one_line(words)}" for words in summary.notes[:MOST_SHOWN]]
     if len(summary.notes) > MOST_SHOWN:
         lines.append(f"  ... {len(summary.notes) - MOST_SHOWN:,d} more")
     rows = {"QC": summary.rows, "COPY": summary.loaded}
