@@ -264,6 +264,8 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "zero-width": ("i\u200bd,t\n1,x\n".encode(), [], r"the character '\\u200b', which is not shown: take it out of the name"),
     "long-name": (b"x" * 256 + b",t\n1,x\n", [], r"has 256 characters, and a name has at most 255"),
     "orc": (b"ORC\x11\x00" + bytes(9) + b"x" * 40, [], r"is a file of ORC"),
+    "windows-twice": (b'"id","t"\r\r\n"1","x"\r\r\n', [], r"ends in two carriage returns and a line feed, .*, as sed 's/\\r\\r\$/\\r/'"),
+    "unclosed": (b'id\tt\n1\t"Rome, Open City\n2\tx\n', [], r"f\.csv:2: a quote .* is not closed .* --quote none where quotes belong"),
     "rtf": (b"{\\rtf1\\ansi id,t\\par 1,x}", [], r"is a document in RTF"),
     "yaml": (b"---\n- id: 1\n", [], r"is YAML"),
     "japanese": ("名前,値\n山田,1\n".encode("shift_jis"), [], r"give --encoding shift_jis"),
@@ -354,6 +356,20 @@ def test_blanks_within_values(command: Any, cursor: Any, new_table: str, tmp_pat
         assert done.status == 0, done.err
         assert sorted(cursor.execute(f"SELECT * FROM {new_table}").fetchall()) == sorted((one,) for one in values)
         cursor.execute(f"DROP TABLE {new_table}")
+
+
+def test_part_of_a_file(command: Any, tmp_path: Path) -> None:
+    """A file whose header has none of the names may be a part of another, as split makes them; one with some of them is not."""
+    for name, content in (("1", b"id,t\n1,x\n"), ("2", b"2,y\n"), ("3", b"id,u\n2,y\n")):
+        (tmp_path / name).write_bytes(content)
+    done = command(tmp_path / "1", tmp_path / "2", "--table", "t")
+    assert done.status == 1
+    assert (
+        "2: its header is 2, y, but id, t is expected: load files of other columns by themselves; or join it"
+        in done.err
+    )
+    done = command(tmp_path / "1", tmp_path / "3", "--table", "t")
+    assert (done.status, done.err.strip().endswith("load files of other columns by themselves.")) == (1, True)
 
 
 BAD: dict[str, tuple[bytes, str]] = {

@@ -222,9 +222,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         whole: Whether the sample is all of the file.
 
     Raises:
-        DialectError: more than one delimiter fits, or the first line has one that does not fit the others.
+        DialectError: more than one delimiter fits, or the first line has one that does not fit the others, or no line end that is read.
     """
     dialect = replace(dialect, newline=newline_of(sample))
+    if sample[: sample.find(b"\n") + 1].endswith(b"\r\r\n"):
+        raise DialectError(
+            "its first line ends in two carriage returns and a line feed, as Python on Windows writes them without newline='': "
+            r"take one of the two out of each line, as sed 's/\r\r$/\r/' does."
+        )
     separator = _SEPARATOR.match(sample) if not dialect.skip_lines else None
     if separator and dialect.delimiter.encode() in (b"", separator[1]):
         delimiter = separator[1].decode("utf-8", "replace")

@@ -216,9 +216,11 @@ def ordered(reader: Reader, columns: Sequence[Column]) -> list[int]:
         raise BadData(f"{reader.path}: {error}") from error
     order = order_of(reader.names, names)
     if order is None:
+        what = "load files of other columns by themselves"
+        if len(reader.names) == len(names) and not {*map(folded, reader.names)} & {*map(folded, names)}:
+            what += "; or join it to the file before, where it is a part of one and begins with a row"
         raise BadData(
-            f"{reader.path}: its header is {', '.join(reader.names):.200}, but {', '.join(names):.200} is expected: "
-            "load files of other columns by themselves."
+            f"{reader.path}: its header is {', '.join(reader.names):.200}, but {', '.join(names):.200} is expected: {what}."
         )
     return order
 

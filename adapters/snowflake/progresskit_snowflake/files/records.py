@@ -176,7 +176,7 @@ class CsvReader(FileReader):
             elif self._data[at:] and (reason := self._trouble(at, line)):
                 raise BadData(f"{self.path}:{line}: {reason}.")
             elif not self._more():
-                raise BadData(f"{self.path}:{line}: a quote that is opened here is not closed until the file's end.")
+                raise self._unclosed(line)
         return self._data, b""
 
     def _drop(self, blank: bytes, record: bytes = b"") -> None:
@@ -272,9 +272,7 @@ class CsvReader(FileReader):
                 if chunk := self._separated():
                     yield chunk
                 if self._over and len(self._data) == before:
-                    raise BadData(
-                        f"{self.path}:{self._line}: a quote that is opened here is not closed until the file's end."
-                    )
+                    raise self._unclosed(self._line)
             elif self._over:
                 return
             if not self._over:
@@ -449,6 +447,12 @@ class CsvReader(FileReader):
                 break
         self._data, self._line = data[at:], line
         return self._joined(records, lines, bad) if records or bad else None
+
+    def _unclosed(self, line: int) -> BadData:
+        return BadData(
+            f"{self.path}:{line}: a quote that is opened here is not closed until the file's end: close it, or give --quote none where "
+            "quotes belong to the values."
+        )
 
     def _doubtful_blank(self, line: int) -> BadData:
         return BadData(
