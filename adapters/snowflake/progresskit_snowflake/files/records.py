@@ -108,6 +108,11 @@ class CsvReader(FileReader):
         if not data:
             raise BadData(f"{self.path} is empty: give a CSV file with a header line, or rows and --no-header.")
         whole = len(data) < SAMPLE
+        # A header of thousands of names is longer.
+        while not whole and b"\n" not in data and b"\r" not in data and len(data) < LONGEST:
+            more = self._file.read(len(data))
+            whole = len(more) < len(data)
+            data += more
         asked = dialect.encoding
         dialect, sample = decoded_sample(data, dialect)
         if dialect.encoding != "utf-8" and not asked:
