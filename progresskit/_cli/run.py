@@ -179,7 +179,7 @@ def _run(
             give_last_picture()
     finally:
         outputs.close()
-        if modes is not None and modes != _modes(0):
+        if modes is not None and _modes(0) not in (modes, None):
             import termios
 
             termios.tcsetattr(0, termios.TCSADRAIN, modes)  # a killed command may have changed them
@@ -237,7 +237,9 @@ def _next_signal(waited: set[Any]) -> tuple[int, bool]:
     """Return the next signal, and whether the terminal sent it, and so sent it to the command as well."""
     if has_signal_details():
         info = signal.sigwaitinfo(waited)
-        return info.si_signo, info.si_code == FROM_KERNEL
+        # A terminal that is closed tells its session's leader alone, as this process is below `ssh -t` and `xterm -e`.
+        to_leader = info.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
+        return info.si_signo, info.si_code == FROM_KERNEL and not to_leader
     number = signal.sigwait(waited)
     return number, number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 

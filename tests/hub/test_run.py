@@ -253,6 +253,25 @@ def test_signal_is_passed_on(name: str) -> None:
     process.stdout.close()
 
 
+def test_closed_terminal_is_passed_on(tmp_path: Path) -> None:
+    """A command hears that its terminal is closed, although the kernel tells `run` alone where that leads the session."""
+    os.mkfifo(tmp_path / "heard")
+    heard = os.open(tmp_path / "heard", os.O_RDONLY | os.O_NONBLOCK)
+    code = f"trap 'echo yes >{tmp_path}/heard; exit 9' HUP; echo ready; while :; do sleep 0.1; done"
+    shown = Terminal(*RUN, "--", "sh", "-c", code)
+    try:
+        shown.until("ready")
+        os.close(shown.fd)
+        assert select([heard], [], [], 60)[0]
+    except BaseException:
+        os.kill(shown.pid, signal.SIGKILL)
+        raise
+    finally:
+        os.close(heard)
+        _, status = os.waitpid(shown.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 9
+
+
 def test_stops_and_goes_on_with_its_command(terminal: type[Terminal]) -> None:
     """A command that stops also stops `run`, and continues with it."""
     shell = (
