@@ -105,6 +105,25 @@ def test_nul_in_a_value(blank: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert rows == [("1", "a\0b"), ("2", "c,\0")]
 
 
+def test_pyarrow_before_26(
+    command: Any, cursor: Any, new_table: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Files are rewritten with what the CSV writer of older versions of pyarrow can do, also where NULL needs a text of its own."""
+    options = pyarrow.csv.WriteOptions
+
+    def older(*, include_header: bool, quoting_style: str) -> Any:
+        return options(include_header=include_header, quoting_style=quoting_style)
+
+    monkeypatch.setattr(pyarrow.csv, "WriteOptions", older)
+    values = [None, "", 'a "b"', "x\ny", "é,"]
+    for name, rows in (("one", [{"a": one} for one in values]), ("two", [{"a": one, "b": one} for one in values])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+        done = command(tmp_path / f"{name}.json", "--table", f"{new_table}_{name}")
+        assert done.status == 0, done.err
+        loaded = cursor.execute(f"SELECT a FROM {new_table}_{name}").fetchall()
+        assert sorted(loaded, key=repr) == sorted(((one,) for one in values), key=repr)
+
+
 def columns_of(cursor: Any, table: str) -> dict[str, tuple[str, list[Any]]]:
     """Return each column's type and values."""
     kinds = {row[0]: row[1] for row in cursor.execute(f"DESCRIBE TABLE {table}").fetchall()}
