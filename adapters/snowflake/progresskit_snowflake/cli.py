@@ -20,7 +20,7 @@ import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .interrupts import CalledOff, Interrupts
 from .options import PROGRAM, command_parser, decide_format, mode_of, named_files, reading_of, restore_dashes
@@ -325,7 +325,9 @@ def _broken_off(status: int) -> int:
 
 
 def _progress(options: argparse.Namespace) -> SnowflakeProgress:
+    from progresskit import disabled
+
     from .bars.progress import SnowflakeProgress
 
-    more: dict[str, Any] = {"renderer": "none"} if options.no_progress else {}
-    return SnowflakeProgress(mode_of(options), **more)
+    with disabled() if options.no_progress else contextlib.nullcontext():  # nobody draws then, and no thread waits to
+        return SnowflakeProgress(mode_of(options))
