@@ -13,11 +13,12 @@ from typing import Any
 
 from ..copying import counted, in_one_line
 from ..sql.columns import Column, check_header, folded, matched, order_of
-from ..sql.guessing import TEXT, WHOLE, Guess, first_rounded, is_alike, kind_of, reason_of_text
+from ..sql.guessing import TEXT, WHOLE, Guess, first_rounded, is_alike, reason_of_text
 from ..sql.values import Rule, is_float, rule_for
 from .dialects import Dialect
 from .fitting import hold_to, hold_to_calendar, hold_to_limits
 from .footers import schema_of
+from .inner_rows import inner_row
 from .jsonlines import JsonReader
 from .opening import BadData, Identity, identity
 from .ranges import Ranges
@@ -25,10 +26,6 @@ from .records import Chunk, CsvReader
 
 MOST_SHOWN = 20
 """The most bad rows that are shown; all are counted."""
-MOST_LOOKED_AT = 100
-"""The most values of several lines that are looked at in each column of a block."""
-MOST_REPEATED = 1_000
-"""The most repetitions in a pattern of RE2."""
 DOCUMENTS = ("VARIANT", "OBJECT", "ARRAY")
 """Types whose values are JSON."""
 Reader = CsvReader | JsonReader
@@ -139,7 +136,7 @@ def check(
     with reading.open(path, columns) as reader:
         order = ordered(reader, columns)
         report.as_is = order == sorted(order)
-        is_doubtful = False
+        inner = ""
         for chunk in reader.chunks():
             wrong: dict[int, str] = {}
             for column, at in zip(columns, order, strict=True):
@@ -154,12 +151,13 @@ def check(
                 for row, reason in sorted(wrong.items()):
                     report.bad[lines[row]] = reason
                     report.left_out.append(chunk.first + row)
-            if chunk.has_long_rows and isinstance(reader, CsvReader) and not is_doubtful:
-                is_doubtful = _note_row_within(reader, chunk)
+            if chunk.has_long_rows and isinstance(reader, CsvReader) and not inner:
+                inner = inner_row(chunk, reader.names, reader.dialect.delimiter)
             report.as_is = report.as_is and chunk.canonical is not None and not wrong
             report.rows += chunk.rows - len(wrong)
             seen(chunk.rows)
-        report.digest, report.blank_lines, report.notes = reader.digest, reader.blank_lines, reader.notes
+        report.digest, report.blank_lines = reader.digest, reader.blank_lines
+        report.notes = reader.notes + ([inner] if inner else [])
         report.proofs = reader.proofs if isinstance(reader, CsvReader) else []
     unchanged(path, before)
     if not fixed:
@@ -167,40 +165,6 @@ def check(
     if measured:
         report.ranges = ranges.found({column.name: column.type or TEXT for column in columns})
     return report
-
-
-def _note_row_within(reader: CsvReader, chunk: Chunk) -> bool:
-    """Note where a line of a quoted value looks like a row, and return whether one does.
-
-    A quote that belongs to a text, as in the sentences of a corpus, begins a value with the rows up to the next one.
-    """
-    import pyarrow.compute as pc
-
-    first = [pc.drop_null(values).slice(0, 1).to_pylist() for values in chunk.texts]
-    kinds = [kind_of(texts[0]) if texts else TEXT for texts in first]
-    if not 1 < len(kinds) <= MOST_REPEATED or set(kinds) == {TEXT}:
-        return False
-    delimiter = reader.dialect.delimiter
-    between = rf"\x{ord(delimiter):02x}"
-    field = rf"[^{between}\n]*"
-    line_of_fields = rf"\n{field}(?:{between}{field}){{{len(kinds) - 1}}}(?:\n|\z)"
-    for at, values in enumerate(chunk.texts):
-        looked_at = pc.indices_nonzero(pc.match_substring_regex(values, line_of_fields))[:MOST_LOOKED_AT]
-        for row in looked_at.to_pylist():
-            for line in values[row].as_py().split("\n")[1:]:
-                if _is_like(line.split(delimiter), kinds):
-                    reader.notes.append(
-                        f"in line {chunk.lines[row]:,d}, a value of {reader.names[at]} has a line that looks like a row, {line!r:.60}: "
-                        "where the quotes belong to the values, give --quote none"
-                    )
-                    return True
-    return False
-
-
-def _is_like(fields: Sequence[str], kinds: Sequence[str]) -> bool:
-    """Return whether there are as many fields as `kinds`, and numbers and dates where it has them, at least one."""
-    typed = [(field, kind) for field, kind in zip(fields, kinds, strict=False) if kind != TEXT and field]
-    return len(fields) == len(kinds) and bool(typed) and all(is_alike(field, kind) for field, kind in typed)
 
 
 def doubt_of_header(path: Path, columns: Sequence[Column], reading: Reading) -> str:
