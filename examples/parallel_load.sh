@@ -91,10 +91,19 @@ lane() {
   return "$failed"
 }
 
+# end STATUS: end the lanes, and then with that status. `wait` would wait for the server too, which they need until then; for a lane
+# alone it hangs where it has been interrupted (bash 5.2).
+end() {
+  kill "${lanes[@]}" 2>/dev/null || true
+  while kill -0 "${lanes[@]}" 2>/dev/null; do sleep 0.1; done
+  exit "$1"
+}
+
 # What runs in the background of a script does not hear Ctrl-C: it is passed on.
 lanes=() failed=0
-trap 'kill "${lanes[@]}" 2>/dev/null || true; wait; exit 130' INT
-trap 'kill "${lanes[@]}" 2>/dev/null || true; wait; exit 143' TERM
+trap 'end 130' INT
+trap 'end 143' TERM
+trap 'end 129' HUP
 for ((n = 0; n < at_once; n++)); do
   lane "$n" &
   lanes+=($!)

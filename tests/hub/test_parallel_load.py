@@ -83,11 +83,12 @@ def test_without_a_hub_each_job_keeps_to_its_own_rows() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_all_jobs_cleanly() -> None:
+@pytest.mark.parametrize(("mode", "bar"), [("--analyze-only", "Analysis"), ("--validate-only", "Validation")])
+def test_ctrl_c_ends_all_jobs_cleanly(mode: str, bar: str) -> None:
     """Ctrl-C ends all jobs and leaves a clean prompt."""
     silent = ("bash", "-c", 'stty -echoctl; exec "$@"', "sh")  # the terminal's own ^C would stand below the bars
-    with Screen(*silent, *HUB, "--quiet", "--analyze-only", "-t", "100") as shown:
-        shown.until("Analysis")
+    with Screen(*silent, *HUB, "--quiet", mode, "-t", "100") as shown:
+        shown.until(bar)
         below = children(shown.pid)
         shown.type(b"\x03")
         shown.end()

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import gc
 import os
+import re
 import shutil
 import signal
 import sys
@@ -20,7 +21,7 @@ import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .interrupts import CalledOff, Interrupts
 from .options import PROGRAM, command_parser, decide_format, mode_of, named_files, reading_of, restore_dashes
@@ -198,19 +199,25 @@ def _discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+_BEFORE_A_UNIT = re.compile(r"(?<=[0-9]) (?=(?:[kMGT]?B|rows?|files?|s)\b)")
+
+
 def _wrapped(text: str, columns: int) -> str:
-    """Return lines no wider than the terminal, as far as they can be broken at blanks.
+    """Return lines no wider than the terminal, as far as they can be broken at blanks; a number keeps its unit.
 
     Example:
         >>> print(_wrapped("  code is text: orders.csv:9 has 'x1'", 30))
           code is text: orders.csv:9
             has 'x1'
+        >>> print(_wrapped("  QC  3 files, 1,200 rows, 4 kB/s", 30))
+          QC  3 files, 1,200 rows,
+            4 kB/s
     """
     return "\n".join(
-        part
+        part.replace("\xa0", " ")  # which the text itself has none of: it is not shown
         for line in text.splitlines()
         for part in textwrap.wrap(
-            line,
+            _BEFORE_A_UNIT.sub("\xa0", line),
             max(columns - 1, 20),
             subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
             break_long_words=False,
@@ -325,7 +332,9 @@ def _broken_off(status: int) -> int:
 
 
 def _progress(options: argparse.Namespace) -> SnowflakeProgress:
+    from progresskit import disabled
+
     from .bars.progress import SnowflakeProgress
 
-    more: dict[str, Any] = {"renderer": "none"} if options.no_progress else {}
-    return SnowflakeProgress(mode_of(options), **more)
+    with disabled() if options.no_progress else contextlib.nullcontext():  # nobody draws then, and no thread waits to
+        return SnowflakeProgress(mode_of(options))

@@ -25,6 +25,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import pyte
+from progresskit_snowflake import cli
 from progresskit_snowflake.bars.copier import CopyWatch
 from progresskit_snowflake.bars.progress import SnowflakeProgress
 from progresskit_snowflake.bars.uploading import Uploads
@@ -37,9 +38,11 @@ from progresskit_snowflake.loading.pipeline import Load
 from progresskit_snowflake.loading.session import LoadError, Loading, Session, Staging
 from progresskit_snowflake.loading.summary import summarize
 from progresskit_snowflake.loading.worker_threads import ThreadGroup, entered_meanwhile
+from progresskit_snowflake.options import command_parser
 from progresskit_snowflake.sql.columns import Column, check_header, identifier
 
 from progresskit import ProgressTracker
+from progresskit._tracking.silent import SilentTicker
 from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
@@ -891,6 +894,17 @@ def test_table_that_has_just_been_made_is_dropped(session: Any, monkeypatch: pyt
             pass
     assert loading.left == []
     assert loading.run("SHOW TABLES LIKE 'PROGRESSKIT%'", "listing tables") == []
+
+
+def test_no_thread_draws_without_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --no-progress no thread waits to draw, and nothing stays switched off."""
+    monkeypatch.delenv("PROGRESSKIT_DISABLE", raising=False)
+    given = ["load", "f.csv", "--table", "t", "--embedded"]
+    tickers = [
+        cli._progress(command_parser().parse_args([*given, *more]))._core.given_ticker
+        for more in ([], ["--no-progress"], [])
+    ]
+    assert [isinstance(ticker, SilentTicker) for ticker in tickers] == [False, True, False]
 
 
 def test_stage_that_may_have_been_made_is_named(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

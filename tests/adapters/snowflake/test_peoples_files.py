@@ -105,6 +105,25 @@ def test_nul_in_a_value(blank: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert rows == [("1", "a\0b"), ("2", "c,\0")]
 
 
+def test_pyarrow_before_26(
+    command: Any, cursor: Any, new_table: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Files are rewritten with what the CSV writer of older versions of pyarrow can do, also where NULL needs a text of its own."""
+    options = pyarrow.csv.WriteOptions
+
+    def older(*, include_header: bool, quoting_style: str) -> Any:
+        return options(include_header=include_header, quoting_style=quoting_style)
+
+    monkeypatch.setattr(pyarrow.csv, "WriteOptions", older)
+    values = [None, "", 'a "b"', "x\ny", "é,"]
+    for name, rows in (("one", [{"a": one} for one in values]), ("two", [{"a": one, "b": one} for one in values])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+        done = command(tmp_path / f"{name}.json", "--table", f"{new_table}_{name}")
+        assert done.status == 0, done.err
+        loaded = cursor.execute(f"SELECT a FROM {new_table}_{name}").fetchall()
+        assert sorted(loaded, key=repr) == sorted(((one,) for one in values), key=repr)
+
+
 def columns_of(cursor: Any, table: str) -> dict[str, tuple[str, list[Any]]]:
     """Return each column's type and values."""
     kinds = {row[0]: row[1] for row in cursor.execute(f"DESCRIBE TABLE {table}").fetchall()}
@@ -269,6 +288,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "rtf": (b"{\\rtf1\\ansi id,t\\par 1,x}", [], r"is a document in RTF"),
     "yaml": (b"---\n- id: 1\n", [], r"is YAML"),
     "japanese": ("名前,値\n山田,1\n".encode("shift_jis"), [], r"give --encoding shift_jis"),
+    "euc-japanese": ("id,t\n1,名前です\n".encode("euc_jp"), [], r"give --encoding euc_jp"),
     "korean": ("이름,값\n김철수,1\n".encode("euc_kr"), [], r"give --encoding euc_kr"),
     "russian": ("имя,возраст\nИван,1\n".encode("cp1251"), [], r"give --encoding cp1251"),
 }  # fmt: skip
@@ -370,6 +390,23 @@ def test_part_of_a_file(command: Any, tmp_path: Path) -> None:
     )
     done = command(tmp_path / "1", tmp_path / "3", "--table", "t")
     assert (done.status, done.err.strip().endswith("load files of other columns by themselves.")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_said"),
+    [
+        (b'id\tt\n1\t"I am here.\n2\tYou are there."\n3\tx\n', True),  # a corpus, with quotes that are the texts' own
+        (b'id,t\r\n1,"x\r\n\r\n3,y"\r\n\r\n4,z\r\n', True),
+        (b'id,t\n1,"Dear Bob,\nhow are you, and her?\nYours, Ann"\n', False),
+        (b'id,t\n1,"1, 2\n3, 4, 5\n"\n', False),
+        (b'a,b\nx,"y\nz,w"\n', False),  # nothing tells that from a text
+    ],
+)
+def test_rows_within_a_value(content: bytes, is_said: bool, command: Any, tmp_path: Path) -> None:
+    """Rows that quotes of the texts' own make one value of are loaded as the quotes say, and named."""
+    (tmp_path / "f.csv").write_bytes(content)
+    done = command(tmp_path / "f.csv", "--analyze-only")
+    assert (done.status, "a value of t has a line that looks like a row" in done.out) == (0, is_said), done.out
 
 
 BAD: dict[str, tuple[bytes, str]] = {

@@ -63,6 +63,13 @@ def test_a_type_that_nothing_is_known_of_has_no_rule() -> None:
     assert [rule_for(kind) for kind in ("VARIANT", "BINARY(8388608)", "GEOGRAPHY", "odd")] == [None] * 4
 
 
+def test_more_digits_than_a_number_has() -> None:
+    """A value with more digits behind its point than any NUMBER has makes text of its column, and the reason names a type there is."""
+    guess = Guess()
+    assert guess.add(pyarrow.array(["0.1", "0." + "1" * 39])) == 1
+    assert (guess.type, guess.before) == ("VARCHAR", "NUMBER(38,38)")
+
+
 @given(st.integers(0, 3_650_000))
 def test_calendar(days: int) -> None:
     """Every day of the calendar is a date, and the day before the first of a month is the last of the previous month."""

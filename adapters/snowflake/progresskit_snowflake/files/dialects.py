@@ -456,6 +456,7 @@ _WRITTEN = {
     "euc_kr": re.compile(rf"[{_HANGUL}]+"),
     "shift_jis": re.compile(rf"[{_HAN}{_KANA}\u3001\u3002]+"),
     "gb18030": re.compile(rf"[{_HAN}\u3001\u3002\uff0c]+"),
+    "euc_jp": re.compile(rf"(?=.*[{_KANA}])[{_HAN}{_KANA}\u3001\u3002]+"),
     "big5": re.compile(rf"[{_HAN}\u3001\u3002\uff0c]+"),
 }
 """Encodings with two bytes per character -> the characters of their texts, besides ASCII."""

@@ -177,10 +177,19 @@ class CanonicalForm:
         table = pa.table([chunk.texts[at] for at in order], names=[str(at) for at in order])
         if wrong:
             table = table.filter(pa.array([row not in wrong for row in range(chunk.rows)]))
+        if self.marker:
+            return self._marked(table.column(0)), table.num_rows, end
         sink = pa.BufferOutputStream()
-        how = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid", null_string=self.marker)
-        pa_csv.write_csv(table, sink, how)
+        pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False, quoting_style="all_valid"))
         return sink.getvalue(), table.num_rows, end
+
+    def _marked(self, column: Any) -> bytes:
+        """Return a column of text as a file of one column. Before version 26, pyarrow's writer knows no text for NULL."""
+        import pyarrow.compute as pc
+
+        doubled = pc.replace_substring(column, '"', '""')
+        fields = pc.fill_null(pc.binary_join_element_wise('"', doubled, '"', ""), self.marker)
+        return "".join(f"{field}\n" for field in fields.to_pylist()).encode()
 
     def line_of(self, path: Path, report: Report | None, line: int) -> int | None:
         """Return the line of the file at `path` for a line of its packed form; None if it is unknown.

@@ -18,6 +18,7 @@ from ..sql.values import Rule, is_float, rule_for
 from .dialects import Dialect
 from .fitting import hold_to, hold_to_calendar, hold_to_limits
 from .footers import schema_of
+from .inner_rows import inner_row
 from .jsonlines import JsonReader
 from .opening import BadData, Identity, identity
 from .ranges import Ranges
@@ -135,6 +136,7 @@ def check(
     with reading.open(path, columns) as reader:
         order = ordered(reader, columns)
         report.as_is = order == sorted(order)
+        inner = ""
         for chunk in reader.chunks():
             wrong: dict[int, str] = {}
             for column, at in zip(columns, order, strict=True):
@@ -149,10 +151,13 @@ def check(
                 for row, reason in sorted(wrong.items()):
                     report.bad[lines[row]] = reason
                     report.left_out.append(chunk.first + row)
+            if chunk.has_long_rows and isinstance(reader, CsvReader) and not inner:
+                inner = inner_row(chunk, reader.names, reader.dialect.delimiter)
             report.as_is = report.as_is and chunk.canonical is not None and not wrong
             report.rows += chunk.rows - len(wrong)
             seen(chunk.rows)
-        report.digest, report.blank_lines, report.notes = reader.digest, reader.blank_lines, reader.notes
+        report.digest, report.blank_lines = reader.digest, reader.blank_lines
+        report.notes = reader.notes + ([inner] if inner else [])
         report.proofs = reader.proofs if isinstance(reader, CsvReader) else []
     unchanged(path, before)
     if not fixed:

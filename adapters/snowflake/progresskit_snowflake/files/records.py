@@ -44,6 +44,7 @@ class Chunk:
         bad: Line -> the reason why the record that begins there is invalid. It is in no column.
         canonical: The same records in canonical form, if no writing is needed for it; otherwise None.
         stringy: The numbers of columns in which a text was quoted although the format also has numbers, as JSON does.
+        has_long_rows: Whether a record of a CSV file has several lines.
     """
 
     texts: list[Any]
@@ -53,6 +54,7 @@ class Chunk:
     bad: dict[int, str] = field(default_factory=dict)
     canonical: bytes | None = None
     stringy: frozenset[int] = frozenset()
+    has_long_rows: bool = False
 
     @cached_property
     def lines(self) -> Sequence[int]:
@@ -374,6 +376,7 @@ class CsvReader(FileReader):
             return found
 
         chunk = Chunk(texts, self._rows, table.num_rows, starts)
+        chunk.has_long_rows = quotes and self._lines(data) > table.num_rows + len(dropped)
         if dropped:
             every = starts()
             chunk.bad = {every[at]: self._width(width) for at, width in dropped.items()}
@@ -490,6 +493,7 @@ class CsvReader(FileReader):
             starts.append(line)
         texts = [pa.array([row[number] for row in rows], pa.string()) for number in range(len(self.names))]
         chunk = Chunk(self._with_nulls(texts), self._rows, len(rows), lambda: starts, bad)
+        chunk.has_long_rows = self._lines(data) > len(records)
         self._rows += len(rows)
         return chunk
 

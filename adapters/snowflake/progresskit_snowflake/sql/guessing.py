@@ -187,7 +187,7 @@ class Guess:
         return True
 
     def _to_text(self, at: int) -> int:
-        self.before = f"NUMBER({DIGITS},{self.scale})" if self.kind == DECIMAL else self.kind or ""
+        self.before = f"NUMBER({DIGITS},{min(self.scale, DIGITS)})" if self.kind == DECIMAL else self.kind or ""
         self.kind = TEXT
         return at
 
