@@ -163,8 +163,8 @@ class TrackedPass(Tracked):
     __next__ = chain.__next__
 
     def __del__(self) -> None:
-        # Takes no lock, as a finaliser.
-        portions, consumer = self._portions, self._place[CONSUMER]
+        # Takes no lock, as a finaliser. At the interpreter's end the module's names may be None by now.
+        portions, (_, consumer) = self._portions, self._place
         if (
             consumer is not None
             and next(portions.dropped) == portions.begun

@@ -18,6 +18,7 @@ import pytest
 from bench import Bench
 
 from progresskit import Task
+from progresskit._tracking import loops
 
 
 class Ended:
@@ -891,3 +892,16 @@ def test_an_open_loop_has_not_failed_by_others(bench: Bench, ended: Ended) -> No
     assert part.state == "failed"
     assert (whole.state, whole.reason) == ("cancelled", "stopped early")
     held.close()
+
+
+def test_dropped_when_names_are_gone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An iterator that the interpreter's end drops, when the names of its module are None already, raises nothing."""
+    raised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda each: raised.append(each.exc_value))
+    iterator = iter(bench.tracker.track(range(3)))
+    next(iterator)
+    for name in ("LAST", "CONSUMER", "caller"):
+        monkeypatch.setattr(loops, name, None)
+    del iterator
+    gc.collect()
+    assert not raised
