@@ -200,12 +200,17 @@ _OPEN: dict[int, Question] = {}
 """Questions of code that waits for single keys, by the descriptor whose modes it has changed."""
 
 
-class _Prompt:
+class _Prompt(str):
     """Replaces `sys.ps1` and `sys.ps2`: an interpreter whose prompt is written by C code asks for their text before
-    each prompt."""
+    each prompt. A text itself, because the interpreter of Python 3.13 takes it for one."""
 
-    def __init__(self, text: object) -> None:
-        self.text = text
+    __slots__ = ("text",)
+    text: object
+
+    def __new__(cls, text: object) -> _Prompt:
+        prompt = super().__new__(cls, text)
+        prompt.text = text
+        return prompt
 
     def __str__(self) -> str:
         if _installed and sys._getframe().f_back is None:  # Python code that prompts has a frame, and asks otherwise
