@@ -20,6 +20,7 @@ from __future__ import annotations
 from _thread import RLock
 from itertools import chain, count, islice, repeat
 from operator import itemgetter, length_hint
+from sys import is_finalizing
 
 from .._model.states import ENDED, STOPPED_EARLY, is_failure
 from .._system.warnings import describe
@@ -170,6 +171,7 @@ class TrackedPass(Tracked):
             and next(portions.dropped) == portions.begun
             and portions.leave is not None
             and caller is not None
+            and not is_finalizing()
         ):
             portions.leave(consumer, caller())
 
@@ -279,7 +281,9 @@ class AsyncLoop:
 
     def __del__(self) -> None:
         # Only a loop that was left early reaches this without an end. Takes no lock, because a finaliser may run it.
-        if self._loop._counter is not None and self._counter.final is None and caller is not None:  # as for other loops
+        if caller is None or is_finalizing():  # as for other loops
+            return
+        if self._loop._counter is not None and self._counter.final is None:
             self._loop.broken(self._counter, caller())
 
 
@@ -306,7 +310,7 @@ class AsyncPass(AsyncLoop):
     def __del__(self) -> None:
         if self._consumer is not None:
             self._whole._running -= 1
-            if not self._whole._running and caller is not None:
+            if not self._whole._running and caller is not None and not is_finalizing():
                 self._loop.left(self._consumer, caller())
 
 
@@ -458,7 +462,11 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            if counter.final is None and caller is not None:  # as in `Portions.leave`
+            if (
+                caller is None or is_finalizing()
+            ):  # nothing is drawn any more, and the names of other modules may be None
+                raise
+            if counter.final is None:
                 self.broken(counter, caller(), source)
             counter.close(counter.final)
             self.is_left = None

@@ -18,7 +18,7 @@ import pytest
 from bench import Bench
 
 from progresskit import Task
-from progresskit._tracking import loops
+from progresskit._tracking import loop_counters, loops
 
 
 class Ended:
@@ -894,14 +894,20 @@ def test_an_open_loop_has_not_failed_by_others(bench: Bench, ended: Ended) -> No
     held.close()
 
 
-def test_dropped_when_names_are_gone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An iterator that the interpreter's end drops, when the names of its module are None already, raises nothing."""
+@pytest.mark.parametrize("gone", ["loops", "others"])
+def test_dropped_when_names_are_gone(bench: Bench, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    """A loop that the interpreter's end drops, when names of its module or of others are None already, raises nothing."""
     raised: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda each: raised.append(each.exc_value))
-    iterator = iter(bench.tracker.track(range(3)))
+    loop = bench.tracker.track(range(3))
+    iterator = iter(loop)
     next(iterator)
-    for name in ("LAST", "CONSUMER", "caller"):
-        monkeypatch.setattr(loops, name, None)
-    del iterator
+    if gone == "loops":
+        for name in ("LAST", "CONSUMER", "caller", "is_finalizing"):
+            monkeypatch.setattr(loops, name, None)
+    else:
+        monkeypatch.setattr(loops, "is_finalizing", lambda: True)
+        monkeypatch.setattr(loop_counters, "length_hint", None)
+    del iterator, loop
     gc.collect()
     assert not raised
