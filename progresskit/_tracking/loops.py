@@ -462,9 +462,8 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            if (
-                caller is None or is_finalizing()
-            ):  # nothing is drawn any more, and the names of other modules may be None
+            # At the interpreter's end nothing is drawn any more, and names of other modules may be None.
+            if caller is None or is_finalizing():
                 raise
             if counter.final is None:
                 self.broken(counter, caller(), source)
