@@ -20,11 +20,12 @@ from .terminal import Uncaptured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from .._tracking.core import TrackerCore
 
-TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
-"""Beginnings of the names of modules that take the terminal by changing its modes."""
+TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.", "pexpect.")
+"""Beginnings of the names of modules that take the terminal by changing its modes; `pty` does for `spawn`."""
 KEEPERS = ("click.termui", "typer._click.termui")
 """Modules that have kept `input` under a name of their own; typer has a copy of click."""
 
@@ -37,6 +38,7 @@ class Question:
         self._thread = get_ident() if thread is None else thread
         self._trackers: list[TrackerCore] = []
         self._uncaptured: Uncaptured | None = None
+        self.has_keys = False  # whether the terminal gives single keys for it
         self.ends_line = False  # whether the answer, a key, leaves the question's line without its end
 
     def __enter__(self) -> None:
@@ -134,7 +136,7 @@ class _Modes(_Asking):
         key = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         raw = not attributes[3] & termios.ICANON
         if raw and _installed and key not in _OPEN:
-            draws = sys._getframe(1).f_globals.get("__name__", "").startswith(TERMINAL_LIBRARIES)
+            draws = _caller_draws()
             if draws or _has_partial():
                 question = _OPEN[key] = Question()
                 question.ends_line = not draws
@@ -142,13 +144,13 @@ class _Modes(_Asking):
         try:
             return self.function(descriptor, when, attributes)
         finally:
-            if not raw and key in _OPEN:
-                ended = _OPEN.pop(key)
-                if ended.ends_line:
+            if raw and key in _OPEN:
+                _OPEN[key].has_keys = True
+            elif not raw:
+                ended = _OPEN.get(key)
+                if ended is not None and ended.ends_line:
                     ended.end_line()
-                ended.__exit__()
-                if not _installed:
-                    uninstall()
+                _end_keys(key)
 
     def take_up(self) -> None:
         """Open the question of a library that has changed the modes of standard input before this replacement was there."""
@@ -164,11 +166,43 @@ class _Modes(_Asking):
         # For single keys, `tty.setcbreak` leaves the last one.
         if not modes & (termios.ICANON | termios.ECHO | termios.IEXTEN):
             question = _OPEN[descriptor] = Question(threading.main_thread().ident)
+            question.has_keys = True
             question.__enter__()
 
     @property
     def is_asked(self) -> bool:  # type: ignore[override]  # asked of the questions themselves
         return bool(_OPEN)
+
+
+def _caller_draws() -> bool:
+    """Return whether the code that changes the modes is of a library that draws its own questions, or lets a program have them."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") == "tty":
+        frame = frame.f_back
+    name = "" if frame is None else frame.f_globals.get("__name__", "")
+    return name == "pty" or str(name).startswith(TERMINAL_LIBRARIES)
+
+
+def _end_keys(descriptor: int) -> None:
+    """End the question of code that has waited for single keys, if one is open."""
+    ended = _OPEN.pop(descriptor, None)
+    if ended is not None:
+        ended.__exit__()
+        if not _installed:
+            uninstall()
+
+
+def _check_keys() -> None:
+    """End the questions of code that has restored the modes by a name of its own: `from termios import tcsetattr`."""
+    import termios
+
+    for descriptor, question in list(_OPEN.items()):
+        try:
+            is_over = question.has_keys and bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
+        except termios.error:  # the terminal is gone
+            is_over = True
+        if is_over:
+            _end_keys(descriptor)
 
 
 class _Screen(_Asking):
@@ -259,6 +293,8 @@ def check_answers() -> None:
     while rows are hidden, because no other code notices."""
     _prompting.check()
     SCREEN.check()
+    if _OPEN:
+        _check_keys()
 
 
 def _is_question(words: tuple[object, ...]) -> bool:
@@ -278,32 +314,38 @@ _replaced: list[tuple[Any, str, _Asking]] = []
 def install() -> None:
     """Replace the functions that ask, so that each question has the terminal to itself."""
     global _installed
-    if _installed or not _is_terminal(sys.stdin):
+    if _installed:
         return
     _installed = True
+    if _is_terminal(sys.stdin):
+        _install_for_input()
+    curses = sys.modules.get("curses")
+    _replace(curses, "initscr", _Screen)
+    _replace(curses, "endwin", _ScreenEnd)
+    if curses is not None:
+        _take_up_curses(curses)
+    termios = terminal_modes()
+    if termios is None:  # getpass reads keys there, and has no prompt of its own to be drawn over
+        return
+    import getpass
+
+    _replace(getpass, "_raw_input", _Asking)  # it opens the terminal by itself, wherever standard input leads
+    _replace(termios, "tcsetattr", _Modes)
+    _replace(sys.modules.get("tty"), "tcsetattr", _Modes)  # a name of its own, for `setraw` and `setcbreak`
+    _take_up_open_ones(termios)
+
+
+def _install_for_input() -> None:
+    """Replace the functions that read from standard input."""
     _replace(builtins, "input", _Asking)
     if hasattr(sys, "ps1") or sys.flags.inspect:
         for name, text in (("ps1", ">>> "), ("ps2", "... ")):
             setattr(sys, name, _Prompt(getattr(sys, name, text)))
     for name in KEEPERS:
         _replace(sys.modules.get(name), "visible_prompt_func", _Asking)
-    curses = sys.modules.get("curses")
-    _replace(curses, "initscr", _Screen)
-    _replace(curses, "endwin", _ScreenEnd)
-    if curses is not None:
-        _take_up_curses(curses)
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
         _replace(raw, name, _Reading)
-    termios = terminal_modes()
-    if termios is None:  # getpass reads keys there, and has no prompt of its own to be drawn over
-        return
-    import getpass
-
-    _replace(getpass, "_raw_input", _Asking)
-    _replace(termios, "tcsetattr", _Modes)
-    _replace(sys.modules.get("tty"), "tcsetattr", _Modes)  # a name of its own, for `setraw` and `setcbreak`
-    _take_up_open_ones(termios)
 
 
 def _take_up_open_ones(termios: Any) -> None:

@@ -126,6 +126,52 @@ def test_a_key() -> None:
     assert [row.rstrip() for row in program.screen.display][:3] == ["Press any keyasked", "", "pressed x"]
 
 
+NAMED = KEYS.replace("import termios, tty", "import termios, tty; from termios import tcsetattr").replace(
+    "termios.tcsetattr", "tcsetattr"
+)
+
+
+def test_modes_restored_by_another_name() -> None:
+    """The bars come back though the code has restored the terminal's modes by a name of its own."""
+    program = Program(NAMED)
+    program.until("asked")
+    os.write(program.fd, b"x")
+    assert program.end() == 0, program.everything
+
+
+SPAWNED = (
+    OPENED
+    + r"""
+import pty
+pty.spawn(["sh", "-c", "printf 'go on? '; read answer; echo got $answer"])
+rows_stand()
+task.finish(); tracker.stop()
+"""
+)
+
+SECRET = (
+    OPENED
+    + r"""
+import getpass
+print("got", getpass.getpass("go on? "))
+rows_stand()
+task.finish(); tracker.stop()
+"""
+)
+
+
+@pytest.mark.parametrize("code", [SPAWNED, SECRET], ids=["pty.spawn", "getpass"])
+def test_questions_by_other_ways(code: str) -> None:
+    """A program on a terminal of its own that `pty.spawn` copies, and `getpass` beside a pipe, have the terminal to themselves."""
+    redirected = "import os, sys\nos.dup2(os.open(os.devnull, os.O_RDONLY), 0)\n" if code is SECRET else ""
+    program = Program(redirected + code)
+    program.until("go on? ")
+    assert not any("Ours" in row for row in program.rows), program.rows
+    os.write(program.fd, b"yes\n")
+    assert program.end() == 0, program.everything
+    assert any("got yes" in row for row in program.everything), program.everything
+
+
 END = (
     OPENED
     + r"""
