@@ -126,9 +126,7 @@ def test_a_key() -> None:
     assert [row.rstrip() for row in program.screen.display][:3] == ["Press any keyasked", "", "pressed x"]
 
 
-NAMED = KEYS.replace("import termios, tty", "import termios, tty; from termios import tcsetattr").replace(
-    "termios.tcsetattr", "tcsetattr"
-)
+NAMED = "from termios import tcsetattr\n" + KEYS.replace("termios.tcsetattr", "tcsetattr")
 
 
 def test_modes_restored_by_another_name() -> None:
