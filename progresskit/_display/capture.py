@@ -22,6 +22,7 @@ from .._tracking.multiprocessing_hook import loaded
 from . import questions
 from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .descriptors import file_key
+from .own_screen import SCREEN
 from .programs import HookedPrograms
 from .redirects import HookedDup2
 from .terminal import UNCAPTURED
@@ -254,6 +255,7 @@ class Capture:
                     captured.remove()
                     STREAMS.pop(id(captured.stream), None)
             if not STREAMS:
+                SCREEN.close()
                 questions.uninstall()
                 _registry.dup2.remove()
                 _registry.programs.remove()
@@ -453,6 +455,7 @@ def forget_captures() -> None:
     STREAMS.clear()
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
+    SCREEN.forget()
     questions.uninstall()
     _registry.dup2.remove()
     _registry.programs.remove()

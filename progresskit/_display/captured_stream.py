@@ -18,11 +18,13 @@ from .._system.threads import native
 from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .descriptors import text_descriptor
+from .own_screen import SCREEN, opens_screen
 from .terminal import UNCAPTURED, Uncaptured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._tracking.core import TrackerCore
     from .relay import Relay
 
 REDRAWING_SECONDS = 0.05
@@ -43,6 +45,10 @@ class StreamCapture(Protocol):
     relay: Relay | None
     holds_lines: bool
     clock: Callable[[], float]
+
+    @property
+    def tracker(self) -> TrackerCore | None:
+        """The tracker that shows the lines; None while the garbage collector frees it."""
 
     @property
     def captures_now(self) -> bool:
@@ -139,12 +145,14 @@ class CapturedStream(Generic[Capture]):
             and line.add_plain(text)
         ):
             return len(text)
-        capture = self._capture_for(thread)
+        capture = self._capture_for(thread, text)
         if capture is None:
             self._write_begun(thread)
             count = self._write_text(text)
             if text and text[-1] != "\n":
                 _flush(self.stream)
+            if SCREEN.is_open:
+                SCREEN.note(text)
             return count
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -163,11 +171,13 @@ class CapturedStream(Generic[Capture]):
         if FIRST_USE[0] is not None and (own := self._own_of_child(FIRST_USE[0])) is not None:
             return own.write_bytes(data)
         thread = get_ident()
-        capture = self._capture_for(thread)
+        capture = self._capture_for(thread, data)
         if capture is None:
             self._write_begun(thread)
             count = self._write_bytes(data)
             _flush(self._buffer)
+            if SCREEN.is_open:
+                SCREEN.note(bytes(data).decode("latin-1"))
             return count
         before = "" if capture.relay is None else capture.relay.drain_before()
         with memoryview(data) as view:
@@ -191,18 +201,27 @@ class CapturedStream(Generic[Capture]):
                 if capture.relay is not None:
                     capture.relay.drain()
 
-    def _capture_for(self, thread: int) -> Capture | None:
-        """Return the capture that takes what `thread` writes now."""
+    def _capture_for(self, thread: int, words: Any) -> Capture | None:
+        """Return the capture that takes the `words`, a text or bytes, that `thread` writes now."""
         if thread not in UNCAPTURED and not self._is_redirected:
+            if SCREEN.is_left and SCREEN.ends_with(words if isinstance(words, str) else bytes(words).decode("latin-1")):
+                SCREEN.close()
             for capture in self.captures[::-1]:
                 if capture.captures_now or capture.captures_again:
                     return capture
         return None
 
     def _capture(self, text: str, thread: int, capture: Capture) -> None:
+        if "\x1b" in text and opens_screen(text):
+            self._open_screen(text, thread)
+            return
         if (self._redrawn is not None or ("\x1b" in text and redraws(text))) and self._redraw(text, thread, capture):
             return
         line = self._lines.get(thread)
+        if thread in ENDED_LINES:
+            ENDED_LINES.discard(thread)
+            if text == "\n" and line is None:
+                return
         if text == "\n":
             capture.show("" if line is None else self._lines.pop(thread).end())
             return
@@ -229,6 +248,14 @@ class CapturedStream(Generic[Capture]):
             capture.show(line.end())
         if too_long or (others and not others[-1]):
             self._lines.pop(thread, None)
+
+    def _open_screen(self, text: str, thread: int) -> None:
+        """Write `text`, which switches to a screen of the job's own, to the terminal, and all that follows until the job leaves it."""
+        SCREEN.open(trackers_of_captures())
+        self._write_begun(thread)
+        self._write_text(text)
+        _flush(self.stream)
+        SCREEN.note(text)
 
     def _redraw(self, text: str, thread: int, capture: Capture) -> bool:
         """Apply `text` to the rows that a program redraws, and return whether that was possible. It is not if a signal
@@ -340,6 +367,8 @@ class CapturedStream(Generic[Capture]):
 
 STREAMS: dict[int, CapturedStream[Any]] = {}
 """The streams that are captured in this process, by their id(): they are held meanwhile."""
+ENDED_LINES: set[int] = set()
+"""Threads that have asked a question whose line was ended for them, until they write anything."""
 FIRST_USE: list[Callable[[], object] | None] = [None]
 """What a forked child must call before it uses what its parent has captured, as its state is not in order yet; None: nothing. (A list,
 since a child copies more memory pages for the name of a module.)"""
@@ -350,6 +379,12 @@ def captured_streams() -> list[CapturedStream[Any]]:
     if FIRST_USE[0] is not None:
         FIRST_USE[0]()
     return list(STREAMS.values())
+
+
+def trackers_of_captures() -> list[TrackerCore]:
+    """Return the trackers that show what is written to captured streams, each once."""
+    captures = (capture for stream in captured_streams() for capture in stream.captures)
+    return list({id(tracker): tracker for capture in captures if (tracker := capture.tracker) is not None}.values())
 
 
 def _flush(file: Any) -> None:

@@ -41,7 +41,10 @@ def _tell_errors_on_a_clear_screen() -> None:
     global _telling
     if not _telling:
         _telling = True
+        was_default = sys.excepthook is sys.__excepthook__
         sys.excepthook = _on_a_clear_screen(sys.excepthook)
+        if was_default:  # `code.interact` and others ask whether it is replaced, and show errors in another way then
+            sys.__excepthook__ = sys.excepthook  # type: ignore[assignment,misc]
         threading.excepthook = _on_a_clear_screen(threading.excepthook)
 
 

@@ -14,16 +14,18 @@ from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
 from .._system.platform import terminal_modes
-from .captured_stream import captured_streams
+from .captured_stream import ENDED_LINES, captured_streams, trackers_of_captures
+from .own_screen import SCREEN
 from .terminal import Uncaptured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from .._tracking.core import TrackerCore
 
-TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
-"""Beginnings of the names of modules that take the terminal by changing its modes."""
+TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.", "pexpect.")
+"""Beginnings of the names of modules that take the terminal by changing its modes; `pty` does for `spawn`."""
 KEEPERS = ("click.termui", "typer._click.termui")
 """Modules that have kept `input` under a name of their own; typer has a copy of click."""
 
@@ -36,21 +38,17 @@ class Question:
         self._thread = get_ident() if thread is None else thread
         self._trackers: list[TrackerCore] = []
         self._uncaptured: Uncaptured | None = None
+        self.has_keys = False  # whether the terminal gives single keys for it
+        self.ends_line = False  # whether the answer, a key, leaves the question's line without its end
 
     def __enter__(self) -> None:
-        streams = captured_streams()
-        trackers = {
-            id(tracker): tracker
-            for stream in streams
-            for capture in stream.captures
-            if (tracker := capture.tracker) is not None
-        }
+        streams, trackers = captured_streams(), trackers_of_captures()
         try:
-            for tracker in trackers.values():
+            for tracker in trackers:
                 self._trackers.append(tracker)
                 tracker.asking += 1
                 tracker.hiding += 1
-            for tracker in trackers.values():
+            for tracker in trackers:
                 tracker.clear_rows()
             self._uncaptured = Uncaptured(self._thread)
             self._uncaptured.__enter__()
@@ -60,8 +58,17 @@ class Question:
             self._let_go()
             raise
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        if kind is not None and issubclass(kind, (EOFError, KeyboardInterrupt)):
+            self.end_line()
         self._let_go()
+
+    def end_line(self) -> None:
+        """End the question's line on the terminal, where the answer has not: Ctrl-D, Ctrl-C and single keys are not followed by a line
+        feed. The asking code ends it by itself next, as a rule, and that is no blank line then."""
+        for stream in captured_streams()[:1]:
+            stream.write_now("\n")
+            ENDED_LINES.add(self._thread)
 
     def clear_rows(self) -> None:
         """Show the lines that have come meanwhile."""
@@ -120,32 +127,30 @@ class _Reading(_Asking):
 
 
 class _Modes(_Asking):
-    """Replaces `termios.tcsetattr`: a library that draws its own questions takes the terminal by changing its modes."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        self._questions: dict[int, Question] = {}  # by descriptor
+    """Replaces `termios.tcsetattr`: code that waits for single keys takes the terminal by changing its modes. It asks a question if it
+    is a library that draws its own ones, or if the thread has begun a line, such as `Press any key`."""
 
     def __call__(self, descriptor: Any, when: int, attributes: list[Any]) -> Any:
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        if not caller.startswith(TERMINAL_LIBRARIES):
-            return self.function(descriptor, when, attributes)
         import termios
 
         key = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         raw = not attributes[3] & termios.ICANON
-        if raw and _installed and key not in self._questions:
-            question = self._questions[key] = Question()
-            question.__enter__()
+        if raw and _installed and key not in _OPEN:
+            draws = _caller_draws()
+            if draws or _has_partial():
+                question = _OPEN[key] = Question()
+                question.ends_line = not draws
+                question.__enter__()
         try:
             return self.function(descriptor, when, attributes)
         finally:
-            if not raw:
-                ended = self._questions.pop(key, None)
-                if ended is not None:
-                    ended.__exit__()
-                if not _installed:
-                    uninstall()
+            if raw and key in _OPEN:
+                _OPEN[key].has_keys = True
+            elif not raw:
+                ended = _OPEN.get(key)
+                if ended is not None and ended.ends_line:
+                    ended.end_line()
+                _end_keys(key)
 
     def take_up(self) -> None:
         """Open the question of a library that has changed the modes of standard input before this replacement was there."""
@@ -160,20 +165,86 @@ class _Modes(_Asking):
             return
         # For single keys, `tty.setcbreak` leaves the last one.
         if not modes & (termios.ICANON | termios.ECHO | termios.IEXTEN):
-            question = self._questions[descriptor] = Question(threading.main_thread().ident)
+            question = _OPEN[descriptor] = Question(threading.main_thread().ident)
+            question.has_keys = True
             question.__enter__()
 
     @property
     def is_asked(self) -> bool:  # type: ignore[override]  # asked of the questions themselves
-        return bool(self._questions)
+        return bool(_OPEN)
 
 
-class _Prompt:
+def _caller_draws() -> bool:
+    """Return whether the code that changes the modes is of a library that draws its own questions, or lets a program have them."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") == "tty":
+        frame = frame.f_back
+    name = "" if frame is None else frame.f_globals.get("__name__", "")
+    return name == "pty" or str(name).startswith(TERMINAL_LIBRARIES)
+
+
+def _end_keys(descriptor: int) -> None:
+    """End the question of code that has waited for single keys, if one is open."""
+    ended = _OPEN.pop(descriptor, None)
+    if ended is not None:
+        ended.__exit__()
+        if not _installed:
+            uninstall()
+
+
+def _check_keys() -> None:
+    """End the questions of code that has restored the modes by a name of its own: `from termios import tcsetattr`."""
+    import termios
+
+    for descriptor, question in list(_OPEN.items()):
+        try:
+            is_over = question.has_keys and bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
+        except termios.error:  # the terminal is gone
+            is_over = True
+        if is_over:
+            _end_keys(descriptor)
+
+
+class _Screen(_Asking):
+    """Replaces `curses.initscr`, which opens a screen of the job's own."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if _installed:
+            SCREEN.open(trackers_of_captures())
+        return self.function(*arguments, **named)
+
+
+class _ScreenEnd(_Asking):
+    """Replaces `curses.endwin`, which leaves that screen."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return self.function(*arguments, **named)
+        finally:
+            SCREEN.close()
+            if not _installed:
+                uninstall()
+
+    @property
+    def is_asked(self) -> bool:  # type: ignore[override]  # asked of the screen itself
+        return SCREEN.is_open
+
+
+_OPEN: dict[int, Question] = {}
+"""Questions of code that waits for single keys, by the descriptor whose modes it has changed."""
+
+
+class _Prompt(str):
     """Replaces `sys.ps1` and `sys.ps2`: an interpreter whose prompt is written by C code asks for their text before
-    each prompt."""
+    each prompt. A text itself, because the interpreter of Python 3.13 takes it for one."""
 
-    def __init__(self, text: object) -> None:
-        self.text = text
+    __slots__ = ("text",)
+    text: object
+
+    def __new__(cls, text: object) -> _Prompt:
+        prompt = super().__new__(cls, text)
+        prompt.text = text
+        return prompt
 
     def __str__(self) -> str:
         if _installed and sys._getframe().f_back is None:  # Python code that prompts has a frame, and asks otherwise
@@ -218,9 +289,12 @@ _prompting = _Prompting()
 
 
 def check_answers() -> None:
-    """Check whether the interpreter's own prompt was answered. The display calls this while rows are hidden, because no
-    other code notices."""
+    """Check whether the interpreter's own prompt was answered, and whether the job has left a screen of its own. The display calls this
+    while rows are hidden, because no other code notices."""
     _prompting.check()
+    SCREEN.check()
+    if _OPEN:
+        _check_keys()
 
 
 def _is_question(words: tuple[object, ...]) -> bool:
@@ -240,9 +314,29 @@ _replaced: list[tuple[Any, str, _Asking]] = []
 def install() -> None:
     """Replace the functions that ask, so that each question has the terminal to itself."""
     global _installed
-    if _installed or not _is_terminal(sys.stdin):
+    if _installed:
         return
     _installed = True
+    if _is_terminal(sys.stdin):
+        _install_for_input()
+    curses = sys.modules.get("curses")
+    _replace(curses, "initscr", _Screen)
+    _replace(curses, "endwin", _ScreenEnd)
+    if curses is not None:
+        _take_up_curses(curses)
+    termios = terminal_modes()
+    if termios is None:  # getpass reads keys there, and has no prompt of its own to be drawn over
+        return
+    import getpass
+
+    _replace(getpass, "_raw_input", _Asking)  # it opens the terminal by itself, wherever standard input leads
+    _replace(termios, "tcsetattr", _Modes)
+    _replace(sys.modules.get("tty"), "tcsetattr", _Modes)  # a name of its own, for `setraw` and `setcbreak`
+    _take_up_open_ones(termios)
+
+
+def _install_for_input() -> None:
+    """Replace the functions that read from standard input."""
     _replace(builtins, "input", _Asking)
     if hasattr(sys, "ps1") or sys.flags.inspect:
         for name, text in (("ps1", ">>> "), ("ps2", "... ")):
@@ -252,14 +346,6 @@ def install() -> None:
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
         _replace(raw, name, _Reading)
-    termios = terminal_modes()
-    if termios is None:  # getpass reads keys there, and has no prompt of its own to be drawn over
-        return
-    import getpass
-
-    _replace(getpass, "_raw_input", _Asking)
-    _replace(termios, "tcsetattr", _Modes)
-    _take_up_open_ones(termios)
 
 
 def _take_up_open_ones(termios: Any) -> None:
@@ -269,6 +355,16 @@ def _take_up_open_ones(termios: Any) -> None:
         termios.tcsetattr.take_up()
     if isinstance(getattr(sys, "ps1", None), _Prompt) and _prompting.is_waiting():
         _prompting.begin()
+
+
+def _take_up_curses(curses: Any) -> None:
+    """Keep rows off a screen that curses has opened before its functions were replaced: the loop is part of the application."""
+    try:
+        is_open = not curses.isendwin()
+    except curses.error:  # it has opened none
+        return
+    if is_open:
+        SCREEN.open(trackers_of_captures())
 
 
 def uninstall() -> None:

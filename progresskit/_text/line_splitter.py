@@ -14,6 +14,8 @@ LONGEST = 1 << 16
 PROMPTS = ("? ", ": ", "> ", "] ", ") ", "$ ", "# ", "?", ":", ">")
 """The last characters of a line that waits for an answer."""
 
+_ASKS = re.compile(r"\b(?:press|hit) (?:any|a|enter|return)\b|\bto continue\b|\by/n\b|\byes/no\b", re.IGNORECASE)
+"""Words of a line that waits for an answer, whatever its last character."""
 _ESCAPES = re.compile(
     r"\x1b(?!\[[0-9;:]*m)"  # not a colour
     r"(?:\[[0-?]*[ -/]*[@-~]"  # CSI: cursor movements above all
@@ -74,10 +76,10 @@ def ends_in_question(text: str) -> bool:
     """Return whether `text`, a line that has not ended, looks like a question.
 
     Example:
-        >>> ends_in_question("Overwrite? "), ends_in_question("10%")
-        (True, False)
+        >>> ends_in_question("Overwrite? "), ends_in_question("Press Enter to continue"), ends_in_question("10%")
+        (True, True, False)
     """
-    return text.endswith(PROMPTS)
+    return text.endswith(PROMPTS) or _ASKS.search(text) is not None
 
 
 def has_controls(text: str) -> bool:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from _thread import RLock
 from itertools import chain, count, islice, repeat
 from operator import itemgetter, length_hint
+from sys import is_finalizing
 from time import monotonic
 
 from .._model.states import ENDED, STOPPED_EARLY, is_failure
@@ -164,9 +165,9 @@ class TrackedPass(Tracked):
     __next__ = chain.__next__
 
     def __del__(self) -> None:
-        # Takes no lock, as a finaliser.
+        # Takes no lock, as a finaliser. At the interpreter's end the module's names may be None by now.
         try:
-            portions, consumer = self._portions, self._place[CONSUMER]
+            portions, (_, consumer) = self._portions, self._place
         except AttributeError:  # an interrupt came before `__iter__` had set them
             return
         if (
@@ -174,6 +175,7 @@ class TrackedPass(Tracked):
             and next(portions.dropped) == portions.begun
             and portions.leave is not None
             and caller is not None
+            and not is_finalizing()
         ):
             portions.leave(consumer, caller())
 
@@ -283,7 +285,9 @@ class AsyncLoop:
 
     def __del__(self) -> None:
         # Only a loop that was left early reaches this without an end. Takes no lock, because a finaliser may run it.
-        if self._loop._counter is not None and self._counter.final is None and caller is not None:  # as for other loops
+        if caller is None or is_finalizing():  # as for other loops
+            return
+        if self._loop._counter is not None and self._counter.final is None:
             self._loop.broken(self._counter, caller())
 
 
@@ -310,7 +314,7 @@ class AsyncPass(AsyncLoop):
     def __del__(self) -> None:
         if self._consumer is not None:
             self._whole._running -= 1
-            if not self._whole._running and caller is not None:
+            if not self._whole._running and caller is not None and not is_finalizing():
                 self._loop.left(self._consumer, caller())
 
 
@@ -464,7 +468,10 @@ class Loop:
             self._complete(counter)
         except GeneratorExit:
             assert counter is not None  # it comes at a `yield`
-            if counter.final is None and caller is not None:  # as in `Portions.leave`
+            # At the interpreter's end nothing is drawn any more, and names of other modules may be None.
+            if caller is None or is_finalizing():
+                raise
+            if counter.final is None:
                 self.broken(counter, caller(), source)
             counter.close(counter.final)
             self.is_left = None

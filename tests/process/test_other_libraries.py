@@ -185,6 +185,20 @@ def test_the_interpreters_prompt() -> None:
     ]
 
 
+def test_prompts_are_texts() -> None:
+    """With a live task `sys.ps1` is a text: the interpreter of Python 3.13 ended with a TypeError at its next prompt."""
+    program = Program(PROMPT, COLUMNS="80")
+    for count, typed in enumerate(("import sys; '\\n' in sys.ps1, sys.ps1 + 'joined'", "exit()"), 1):
+        program.until(">>> ", count)
+        while select.select([program.fd], [], [], 0.5)[
+            0
+        ]:  # from 3.13 on, it takes the terminal's modes after its prompt
+            program.read()
+        os.write(program.fd, f"{typed}\r".encode())
+    assert program.end() == 0, program.everything
+    assert "(False, '>>> joined')" in program.everything
+
+
 INSTALLED = [
     ("questionary", "answer = questionary.text('sure?').ask()", "sure?", "yes\r"),
     ("questionary", "answer = questionary.select('sure?', choices=['yes', 'no']).ask()", "no", "\r"),

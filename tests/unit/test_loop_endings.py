@@ -19,6 +19,7 @@ from bench import Bench
 
 from progresskit import Task
 from progresskit._model.states import ENDED
+from progresskit._tracking import loop_counters, loops
 
 
 class Ended:
@@ -921,3 +922,22 @@ def test_an_open_loop_has_not_failed_by_others(bench: Bench, ended: Ended) -> No
     assert part.state == "failed"
     assert (whole.state, whole.reason) == ("cancelled", "stopped early")
     held.close()
+
+
+@pytest.mark.parametrize("gone", ["loops", "others"])
+def test_dropped_when_names_are_gone(bench: Bench, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    """A loop that the interpreter's end drops, when names of its module or of others are None already, raises nothing."""
+    raised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda each: raised.append(each.exc_value))
+    loop = bench.tracker.track(range(3))
+    iterator = iter(loop)
+    next(iterator)
+    if gone == "loops":
+        for name in ("LAST", "CONSUMER", "caller", "is_finalizing"):
+            monkeypatch.setattr(loops, name, None)
+    else:
+        monkeypatch.setattr(loops, "is_finalizing", lambda: True)
+        monkeypatch.setattr(loop_counters, "length_hint", None)
+    del iterator, loop
+    gc.collect()
+    assert not raised
