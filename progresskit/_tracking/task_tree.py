@@ -10,7 +10,7 @@ from collections import deque
 from itertools import count
 
 from .._model.slots import Slots, assign_rows, walk_tree
-from .._model.states import ENDED, STOPPED_EARLY, is_failure
+from .._model.states import ENDED, PAUSED, STOPPED_EARLY, is_failure
 from .counters import PolledCounter
 from .task import Task
 from .task_record import TREE_LOCK
@@ -165,6 +165,21 @@ class TaskTree:
         with self.lock:
             self.settle()
             return tuple(task for task, _ in walk_tree(self._slots) if task is not None and task._end is None)
+
+    @property
+    def all_paused(self) -> bool:
+        """Whether every live task is paused. Looks no further than at the first that is not: ten thousand may rest, and the ticker
+        asks four times a second."""
+        with self.lock:
+            self.settle()
+            ahead = [self._slots]
+            while ahead:
+                for task in ahead.pop():
+                    if task.state != PAUSED and task._end is None:
+                        return False
+                    if task.children is not None:
+                        ahead.append(task.children)
+        return True
 
     @property
     def live(self) -> int:

@@ -127,3 +127,26 @@ def test_every_live_task_has_one_row(moves: list[tuple[str, int]]) -> None:
                 assert view.completed == done[view.id]
     tracker.stop()
     assert tracker._core.tree.live == 0
+
+
+def test_all_paused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticker sleeps while every live task is paused, children too. It looks at one of ten thousand that rest, not at each."""
+    tree = bench.tracker._core.tree
+    assert tree.all_paused
+    whole = bench.tracker.add_task("whole")
+    part = bench.tracker.add_task("part", parent=whole)
+    whole.pause()
+    assert not tree.all_paused
+    part.pause()
+    assert tree.all_paused
+    whole.finish()
+    part.resume()
+    assert not tree.all_paused
+    part.finish()
+    assert tree.all_paused
+
+    looks: list[str] = []
+    monkeypatch.setattr(Task, "state", property(lambda task: looks.append(task._state) or task._state))
+    for number in range(100):
+        bench.tracker.add_task(f"task {number}")
+    assert not tree.all_paused and len(looks) == 1
