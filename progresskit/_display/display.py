@@ -84,7 +84,7 @@ class TrackerGroup:
     @property
     def is_sleeping(self) -> bool:
         """Whether nothing can change until a method is called, because every live task is paused."""
-        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
+        return all(tracker.tree.all_paused for tracker in self.trackers)
 
     @property
     def all_ended(self) -> bool:

@@ -11,7 +11,7 @@ from itertools import count
 from operator import attrgetter
 
 from .._model.slots import Slots, assign_rows, walk_tree
-from .._model.states import ENDED, STOPPED_EARLY, is_failure
+from .._model.states import ENDED, PAUSED, STOPPED_EARLY, is_failure
 from .counters import PolledCounter
 from .task import Task
 from .task_record import TREE_LOCK
@@ -92,8 +92,9 @@ class TaskTree:
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
         self._unseen: list[TaskView] = []  # ended tasks without a last line, for recorders of each end
-        self._polled: tuple[Task, ...] = ()  # tasks with a `counter`
-        self._delays: tuple[Task, ...] = ()  # tasks whose rows are still hidden
+        # Dicts, as sets that keep their order: ten thousand tasks may be added at once.
+        self._polled: dict[Task, None] = {}  # tasks with a `counter`
+        self._delays: dict[Task, None] = {}  # tasks whose rows are still hidden
         self.last_shown: int = 0
         self.shows_ends: bool = True
         self.is_recorded: bool = False
@@ -146,7 +147,7 @@ class TaskTree:
                 task._made_extras.initial = completed
             if delay:
                 task._made_extras.hidden_until = now + delay
-                self._delays = (*self._delays, task)
+                self._delays[task] = None
             slots.allocate(task, position)
             self._placed = None
             self._live += 1
@@ -156,7 +157,7 @@ class TaskTree:
         """Call `counter` before each frame for further units of `task`."""
         with self.lock:
             task._made_extras.counters += (PolledCounter(counter),)
-            self._polled = (*(each for each in self._polled if each._end is None), task)
+            self._polled[task] = None
 
     def is_inherited(self, task: Task) -> bool:
         """Return whether `task` belongs to the process that this one was forked from, and is shown there."""
@@ -168,6 +169,21 @@ class TaskTree:
         with self.lock:
             self.settle()
             return tuple(task for task, _ in walk_tree(self._slots) if task is not None and task._end is None)
+
+    @property
+    def all_paused(self) -> bool:
+        """Whether every live task is paused. Looks no further than at the first that is not: ten thousand may rest, and the ticker
+        asks four times a second."""
+        with self.lock:
+            self.settle()
+            ahead = [self._slots]
+            while ahead:
+                for task in ahead.pop():
+                    if task.state != PAUSED and task._end is None:
+                        return False
+                    if task.children is not None:
+                        ahead.append(task.children)
+        return True
 
     @property
     def live(self) -> int:
@@ -269,6 +285,8 @@ class TaskTree:
     def _remove(self, task: Task) -> None:
         if task._end is None or task._state in ENDED:  # two threads have ended it at once, and one has removed it
             return
+        self._polled.pop(task, None)
+        self._delays.pop(task, None)
         if self.is_inherited(task):
             return
         task._state = task._end[0]
@@ -335,9 +353,9 @@ class TaskTree:
         Counters are called first, and estimates learn from what the frame shows.
         """
         if self._polled:
-            self._polled = tuple(task for task in self._polled if task._end is None)
-            for task in self._polled:
-                task._poll()
+            for task in list(self._polled):  # a copy: other threads add tasks meanwhile
+                if task._end is None:
+                    task._poll()
         if _drawing is None:
             load_drawing()
         with self.lock:
@@ -419,7 +437,9 @@ class TaskTree:
 
     def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:
         """Return `entries` without the tasks that are still hidden, and without their children."""
-        self._delays = tuple(task for task in self._delays if task._end is None and not task._shown_by(now))
+        for delayed in list(self._delays):  # a copy: a signal's handler may add one
+            if delayed._end is not None or delayed._shown_by(now):
+                self._delays.pop(delayed, None)
         kept: list[tuple[Any, int]] = []
         below: int | None = None  # the depth of the last task that is hidden
         for task, depth in entries:

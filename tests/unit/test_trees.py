@@ -127,3 +127,45 @@ def test_every_live_task_has_one_row(moves: list[tuple[str, int]]) -> None:
                 assert view.completed == done[view.id]
     tracker.stop()
     assert tracker._core.tree.live == 0
+
+
+def test_all_paused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticker sleeps while every live task is paused, children too. It looks at one of ten thousand that rest, not at each."""
+    tree = bench.tracker._core.tree
+    assert tree.all_paused
+    whole = bench.tracker.add_task("whole")
+    part = bench.tracker.add_task("part", parent=whole)
+    whole.pause()
+    assert not tree.all_paused
+    part.pause()
+    assert tree.all_paused
+    whole.finish()
+    part.resume()
+    assert not tree.all_paused
+    part.finish()
+    assert tree.all_paused
+
+    looks: list[str] = []
+    monkeypatch.setattr(Task, "state", property(lambda task: looks.append(task._state) or task._state))
+    for number in range(100):
+        bench.tracker.add_task(f"task {number}")
+    assert not tree.all_paused and len(looks) == 1
+
+
+def test_tasks_with_counters_and_delays_are_let_go(bench: Bench) -> None:
+    """Ten thousand such tasks may be added at once: adding one does not go through the others. One that has ended is held no more."""
+    tree = bench.tracker._core.tree
+    looked: list[int] = []
+    tasks = [
+        bench.tracker.add_task(f"task {number}", counter=lambda: looked.append(1) or 7, delay=60.0)
+        for number in range(3)
+    ]
+    polled, delays = tree._polled, tree._delays
+    tasks[0].finish()
+    more = bench.tracker.add_task("more", counter=lambda: 7, delay=60.0)
+    assert polled is tree._polled and delays is tree._delays
+    assert list(polled) == list(delays) == [*tasks[1:], more]
+    frame = bench.tick(61.0)
+    assert [view.completed for view in frame.tasks] == [7, 7, 7] and not delays
+    bench.tracker.stop()
+    assert not tree._polled
