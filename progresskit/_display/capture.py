@@ -20,7 +20,7 @@ from .._tracking.joining import current_tracker
 from .._tracking.lines import MOST_CAPTURED
 from .._tracking.multiprocessing_hook import loaded
 from . import questions
-from .captured_stream import STREAMS, CapturedStream, captured_streams
+from .captured_stream import ENDED_LINES, STREAMS, CapturedStream, captured_streams
 from .descriptors import file_key
 from .own_screen import SCREEN
 from .programs import HookedPrograms
@@ -256,6 +256,7 @@ class Capture:
                     STREAMS.pop(id(captured.stream), None)
             if not STREAMS:
                 SCREEN.close()
+                ENDED_LINES.clear()
                 questions.uninstall()
                 _registry.dup2.remove()
                 _registry.programs.remove()
@@ -456,6 +457,7 @@ def forget_captures() -> None:
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
     SCREEN.forget()
+    ENDED_LINES.clear()
     questions.uninstall()
     _registry.dup2.remove()
     _registry.programs.remove()

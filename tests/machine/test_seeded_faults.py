@@ -89,7 +89,7 @@ FAULTS_OF_WORDS = {
         "pass",
     ),
     "a stream keeps the beginning of a line": (STREAM, 'if text and text[-1] != "\\n":', "if False:"),
-    "a buffer keeps its bytes": (STREAM, "_flush(self._buffer)\n            return", "return"),
+    "a buffer keeps its bytes": (STREAM, "_flush(self._buffer)\n            if SCREEN", "if SCREEN"),
     "a line that has not ended is dropped": (
         CAPTURE,
         "captured.end_lines(self if forced or over_rows or self._quiet else None)",

@@ -179,6 +179,10 @@ for n in range(2):
     except EOFError: print()
     print("over")
 code.interact(banner="", exitmsg="", local={})
+try: input("last? ")
+except EOFError: pass
+task.finish(); tracker.stop(); tracker = ProgressTracker(); task = tracker.add_task("Ours", total=5); rows_stand()
+print(); print("after a blank line")
 task.finish(); tracker.stop()
 """
 )
@@ -194,8 +198,11 @@ def test_ctrl_d() -> None:
     os.write(program.fd, b"1/0\n")
     program.until(">>> ", 2)
     os.write(program.fd, b"\x04")
+    program.until("last? ")
+    os.write(program.fd, b"\x04")
     assert program.end() == 0, program.everything
     rows = [row.rstrip() for row in program.screen.display]
+    assert rows[rows.index("after a blank line") - 1] == ""
     assert rows[:4] == ["go on?", "over", "go on?", "over"]
     error = rows[rows.index("Traceback (most recent call last):") :]
     assert error[1] == '  File "<console>", line 1, in <module>', rows
