@@ -10,7 +10,7 @@ import re
 
 from .cells import cell_width, clusters, first_cells
 
-_PATH = re.compile(r"^\S*/|^[A-Za-z]:\\|^\\\\")  # not `Epoch 1/10, loss 0.5`; elsewhere a backslash may begin an escape
+_PATH = re.compile(r"/|^[A-Za-z]:\\|^\\\\")  # elsewhere a backslash may begin an escape
 
 
 def last_cells(text: str, cells: int) -> str:

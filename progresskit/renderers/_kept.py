@@ -144,17 +144,15 @@ class KeptLines:
             if len(names) > REMEMBERED:
                 del names[next(iter(names))]
 
-    def _short_name(self, view: TaskView, columns: int, room: int = 0) -> str:
-        """Return the name of `view` as it is cut, other than those of earlier lines, to its column, or to `room` where that is more."""
+    def _short_name(self, view: TaskView, columns: int) -> str:
+        """Return the name of `view` as it is cut, other than those of earlier lines."""
         name = encodable(view.description, self._encoding)
-        least = _name_limit(columns)
-        limit = max(least, room)
+        limit = _name_limit(columns)
         if cell_width(name) <= limit:
             return name
-        alike = self._alike.get(cut_name(name, least, self._style.cut), ())
-        if len(alike) > 1 and name in alike:
-            return cut_names([name, *alike], limit, self._style.cut)[0]
-        return cut_name(name, limit, self._style.cut)
+        cut = cut_name(name, limit, self._style.cut)
+        alike = self._alike.get(cut, ())
+        return cut_names([name, *alike], limit, self._style.cut)[0] if len(alike) > 1 and name in alike else cut
 
     def _cells(self, text: str) -> int:
         return cell_width(encodable(text, self._encoding))
@@ -172,18 +170,9 @@ class KeptLines:
             figures = widths[0] + len(GAP) + widths[1] + 1 + widths[2]
             head = name + " " * (figures - cell_width(name))
         else:
-            beside = f"{GAP}{number:>{widths[1]}} {unit}{' ' * (widths[2] - cell_width(unit))}"
-            limit = _name_limit(columns)
-            if cell_width(name) > limit:  # it has no column, and takes the room that the line leaves
-                tail = self._rate(view) if view.state == "finished" else outcome_words(view, rest=False)
-                spare = room - 2 - len(GAP) - widths[3] - (cell_width(GAP + tail) if tail else 0)
-                close = GAP + f"{number} {unit}".rstrip()
-                if cell_width(name + beside) > spare and spare - cell_width(close) > limit:
-                    beside = close
-                head = self._short_name(view, columns, spare - cell_width(beside))
-            else:
-                head = name + " " * (min(widths[0], max(limit, reserved[0])) - cell_width(name))
-            head += beside
+            short = self._short_name(view, columns)
+            head = short + " " * (min(widths[0], max(_name_limit(columns), reserved[0])) - cell_width(short))
+            head += f"{GAP}{number:>{widths[1]}} {unit}{' ' * (widths[2] - cell_width(unit))}"
         head = f"{head}{GAP}{duration:>{widths[3]}}"
         mark = self._style.marks.get(view.outcome, " ")
         above: list[str] = []

@@ -201,14 +201,9 @@ class Columns:
             used += width["fields"]
         if used + bars * least_bar > room and not overflows:
             return None
-        is_fixed = any(part.name == "description" and part.spec for _, part, _ in parts)
-        if not is_fixed and "long names" not in given_up:  # a name that is cut gets what the bars can spare
-            spare = max(room - used - bars * min(most_bar, WIDE_BAR), 0) // max(names.count("description"), 1)
-            more = min(self._name - width["description"], spare)
-            width["description"] += more
-            used += more * names.count("description")
         bar = max(min(most_bar, (room - used) // bars), least_bar if overflows else 0)
         width["bar"] = bar
+        is_fixed = any(part.name == "description" and part.spec for _, part, _ in parts)
         if not self._has_total and self._text and not is_fixed:
             wanted = self._text - self._text_room(parts, width)
             more = max(min(wanted, room - used), 0) // max(names.count("description"), 1)
