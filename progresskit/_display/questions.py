@@ -211,7 +211,11 @@ class _Screen(_Asking):
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         if _installed:
             SCREEN.open(trackers_of_captures())
-        return self.function(*arguments, **named)
+        try:
+            return self.function(*arguments, **named)
+        except BaseException:  # a terminal that curses does not know
+            SCREEN.close()
+            raise
 
 
 class _ScreenEnd(_Asking):

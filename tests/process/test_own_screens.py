@@ -76,6 +76,28 @@ def test_curses() -> None:
     assert b"Ours" in program.sent.rpartition(b"left")[2]
 
 
+UNKNOWN = (
+    OPENED
+    + r"""
+import curses
+tracker.stop(); task = tracker.add_task("Ours", total=5); rows_stand()
+os.environ["TERM"] = "no-such-terminal"
+try: curses.initscr()
+except curses.error: print("refused")
+rows_stand()
+task.finish(); tracker.stop()
+"""
+)
+
+
+def test_curses_refuses_the_terminal() -> None:
+    """Where curses does not know the terminal, the bars come back."""
+    pytest.importorskip("curses", reason="this Python has no curses")
+    program = Program(UNKNOWN)
+    assert program.end() == 0, program.everything
+    assert "refused" in program.everything
+
+
 LOOP_IN_CURSES = """
 import curses
 from progresskit import track
