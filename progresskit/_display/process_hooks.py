@@ -214,9 +214,9 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 def before_any_fork() -> None:
     """Prepare a fork, which this thread is about to make: with the calls of `before_fork`, and with no lock held by another thread."""
+    _preparing.append(get_ident())
+    interrupts.begin_fork()
     try:
-        _preparing.append(get_ident())
-        interrupts.begin_fork(_after_in_parent)
         _prepare_fork()
     except KeyboardInterrupt:
         interrupts.raise_after_fork()
@@ -256,16 +256,20 @@ def _wait_for_imports() -> None:
 
 
 def _after_in_parent() -> None:
-    if _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; otherwise this fork was not prepared
-        # An error before the fork (Ctrl-C in the middle) does not keep the process from forking: some locks may not be held.
+    if is_forking():
+        _preparing.remove(get_ident())
+    if not _forking._is_owned():  # type: ignore[attr-defined]  # as in `threading`; this fork was not prepared
+        return
+    # An error before the fork (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
+    try:
         _state[IS_FORKING] = False
         _held[:] = filter(methodcaller("release"), _held)  # in one call as well: `release` returns None
         capture = sys.modules.get("progresskit._display.capture")
         if capture is not None:
             capture.forked()
-    if is_forking():
-        _preparing.remove(get_ident())
-    if _forking._is_owned():  # type: ignore[attr-defined]
+    except KeyboardInterrupt:
+        interrupts.raise_after_fork()
+    finally:
         _forking.release()
 
 
@@ -326,5 +330,6 @@ def _enter_child() -> None:
 if HAS_FORK:
     multiprocessing_hook.sees_forks = True
     os.register_at_fork(before=before_any_fork, after_in_parent=interrupts.SINCE_FORK, after_in_child=_after_in_child)
+    os.register_at_fork(after_in_parent=_after_in_parent)
     os.register_at_fork(after_in_parent=interrupts.AFTER_FORK)
 atexit.register(_at_exit)

@@ -11,12 +11,11 @@ from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 SINCE_FORK: Any = partial(bool)
-"""The first hook of the parent after a fork: makes a call although Ctrl-C has come during the fork, which may take milliseconds. The
-first Python code after that raises it: a function, before anything can catch it; a generator, where it waits. So this resumes one."""
+"""The first hook of the parent after a fork: catches Ctrl-C that has come during the fork, which may take milliseconds. The first
+Python code after that raises it: a function, before anything can catch it; a generator, where it waits. So this calls `next` of one."""
 AFTER_FORK: Any = partial(bool)
 """The last hook of the parent after a fork: calls `bool`, which does nothing, or `interrupt_main`. It is a partial, whose function can
 be changed as `pickle` does it, because a function of Python's would itself be what its call of `interrupt_main` interrupts."""
@@ -25,23 +24,12 @@ _resumed: tuple[Any, None] | None = None
 """The arguments of `next` in `SINCE_FORK`. Held here, since a call of a partial does not hold what it calls."""
 
 
-def _after_forks(call: Callable[[], object]) -> Any:
-    """Call `call` each time that this generator is resumed, again if Ctrl-C comes meanwhile."""
+def _catch() -> Any:  # a generator
     while True:
-        is_done = False
         try:
             yield
         except KeyboardInterrupt:
             raise_after_fork()
-        except BaseException:  # the error of another signal's handler
-            call()
-            raise
-        while not is_done:
-            try:
-                call()
-                is_done = True
-            except KeyboardInterrupt:
-                raise_after_fork()
 
 
 def _call_after_fork(function: Any) -> None:
@@ -55,18 +43,14 @@ def raise_after_fork() -> None:
     _call_after_fork(interrupt_main)
 
 
-def begin_fork(call: Callable[[], object]) -> None:
-    """Have `call` called after the fork that is about to be made, whether or not Ctrl-C comes during that, and raise none of before it.
-
-    Args:
-        call: The function, always the same one. It may be called again after it was interrupted.
-    """
+def begin_fork() -> None:
+    """Catch Ctrl-C that comes during the fork that is about to be made, and raise none of before it."""
     global _is_pending, _resumed
     if _resumed is None or _resumed[0].gi_frame is None:  # the error of a signal's handler has ended it
-        _resumed = _after_forks(call), None
+        _resumed = _catch(), None
         next(_resumed[0])
     if _resumed[0].gi_running:  # a signal's handler forks, while it is resumed
-        SINCE_FORK.__setstate__((call, (), {}, None))
+        SINCE_FORK.__setstate__((bool, (), {}, None))
     else:
         SINCE_FORK.__setstate__((next, _resumed, {}, None))
     if _is_pending:
