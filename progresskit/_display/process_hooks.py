@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 from _thread import RLock, get_ident
-from operator import methodcaller
 
 from .._system import interrupts
 from .._system.lazy import is_imported_elsewhere
@@ -215,7 +214,7 @@ def when_in_order(call: Callable[[], None]) -> None:
 def before_any_fork() -> None:
     """Prepare a fork, which this thread is about to make: with the calls of `before_fork`, and with no lock held by another thread."""
     _preparing.append(get_ident())
-    interrupts.begin_fork()
+    interrupts.forget()
     try:
         _prepare_fork()
     except KeyboardInterrupt:
@@ -235,9 +234,12 @@ def _prepare_fork() -> None:
     _leaving[:] = (capture.leave_relays,) if capture is not None and capture.relay_forks() else ()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
-    # Acquired and noted in one call of C code: Ctrl-C between the two, in either order, would leave one without the other.
-    _held.extend(filter(methodcaller("acquire", timeout=0.1), (TICKER.scheduler.drawing,)))
-    _held.extend(filter(methodcaller("acquire"), (TICKER.scheduler.lock, TREE_LOCK, counting.LOCK)))
+    drawing = TICKER.scheduler.drawing
+    if drawing.acquire(timeout=0.1):
+        _held.append(drawing)
+    for lock in (TICKER.scheduler.lock, TREE_LOCK, counting.LOCK):
+        _held.append(lock)  # first: Ctrl-C may come between the two
+        lock.acquire()
     _wait_for_imports()
 
 
@@ -263,7 +265,10 @@ def _after_in_parent() -> None:
     # An error before the fork (Ctrl-C in the middle) does not keep the process from forking: locks it has not taken stay as they are.
     try:
         _state[IS_FORKING] = False
-        _held[:] = filter(methodcaller("release"), _held)  # in one call as well: `release` returns None
+        while _held:
+            lock = _held.pop()
+            if lock._is_owned():
+                lock.release()
         capture = sys.modules.get("progresskit._display.capture")
         if capture is not None:
             capture.forked()
@@ -329,7 +334,6 @@ def _enter_child() -> None:
 
 if HAS_FORK:
     multiprocessing_hook.sees_forks = True
-    os.register_at_fork(before=before_any_fork, after_in_parent=interrupts.SINCE_FORK, after_in_child=_after_in_child)
-    os.register_at_fork(after_in_parent=_after_in_parent)
+    os.register_at_fork(before=before_any_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
     os.register_at_fork(after_in_parent=interrupts.AFTER_FORK)
 atexit.register(_at_exit)

@@ -155,64 +155,6 @@ def test_ctrl_c_before_a_fork(first: bool) -> None:
     assert (done.stdout, done.stderr) == ("interrupted\nstarted\n", "")
 
 
-INTERRUPTED_LATER = """
-import os, sys
-from _thread import interrupt_main
-from functools import partial
-during = partial(bool)
-os.register_at_fork(before=during)  # the last of all: hooks before a fork are called in the opposite order
-from progresskit import ProgressTracker, track
-from progresskit._display import process_hooks
-from progresskit._tracking.task_record import TREE_LOCK
-ProgressTracker("none").start()
-locks = process_hooks._forking, TREE_LOCK, process_hooks.TICKER.scheduler.lock
-for function in (bool, interrupt_main, bool):
-    during.__setstate__((function, (), {}, None))
-    try:
-        pid = os.fork()
-        if not pid: os._exit(0)
-        for _ in range(2): pass  # where a signal is looked for
-        print("forked", any(lock._is_owned() for lock in locks))
-    except KeyboardInterrupt:
-        print("interrupted", any(lock._is_owned() for lock in locks))
-"""
-
-
-def test_ctrl_c_during_a_fork() -> None:
-    """Ctrl-C while the process forks, after the hooks before that, is not lost, and no lock stays held."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", INTERRUPTED_LATER], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("forked False\ninterrupted False\nforked False\n", "")
-
-
-HANDLED = """
-import os, signal
-from _thread import interrupt_main
-from functools import partial
-during = partial(bool)
-os.register_at_fork(before=during)
-from progresskit import ProgressTracker
-from progresskit._display import process_hooks
-def fork():
-    if not os.fork(): os._exit(0)
-def handle(*_):
-    during.__setstate__((bool, (), {}, None))
-    fork()
-    print("handled")
-signal.signal(signal.SIGALRM, handle)
-ProgressTracker("none").start()
-for _ in range(2):
-    during.__setstate__((interrupt_main, (signal.SIGALRM,), {}, None))
-    fork()
-    print("forked", process_hooks._preparing, process_hooks._forking._is_owned())
-"""
-
-
-def test_signal_handler_that_forks() -> None:
-    """A signal that comes during a fork, and whose handler forks in turn, leaves nothing behind."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", HANDLED], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("handled\nforked [] False\n" * 2, "")
-
-
 LATE = """
 from progresskit import track
 for _ in track(range(2), "before"): pass
