@@ -318,11 +318,11 @@ _replaced: list[tuple[Any, str, _Asking]] = []
 def install() -> None:
     """Replace the functions that ask, so that each question has the terminal to itself."""
     global _installed
+    if _is_terminal(sys.stdin):  # it may have become one since the first capture
+        _install_for_input()
     if _installed:
         return
     _installed = True
-    if _is_terminal(sys.stdin):
-        _install_for_input()
     curses = sys.modules.get("curses")
     _replace(curses, "initscr", _Screen)
     _replace(curses, "endwin", _ScreenEnd)
@@ -344,7 +344,9 @@ def _install_for_input() -> None:
     _replace(builtins, "input", _Asking)
     if hasattr(sys, "ps1") or sys.flags.inspect:
         for name, text in (("ps1", ">>> "), ("ps2", "... ")):
-            setattr(sys, name, _Prompt(getattr(sys, name, text)))
+            prompt = getattr(sys, name, text)
+            if not isinstance(prompt, _Prompt):
+                setattr(sys, name, _Prompt(prompt))
     for name in KEEPERS:
         _replace(sys.modules.get(name), "visible_prompt_func", _Asking)
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
+import sys
 
 import pytest
 from inpty import Program
+
+from progresskit._display import questions
 
 OPENED = r"""
 import os, sys, threading
@@ -228,3 +233,20 @@ def test_ctrl_d() -> None:
     assert rows[:4] == ["go on?", "over", "go on?", "over"]
     error = rows[rows.index("Traceback (most recent call last):") :]
     assert error[1] == '  File "<console>", line 1, in <module>', rows
+
+
+def test_input_that_becomes_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question is seen though standard input was no terminal when the first of two captures began."""
+    monkeypatch.setattr(builtins, "input", bool)
+    try:
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        questions.install()
+        assert builtins.input is bool
+        keyboard = io.StringIO()
+        monkeypatch.setattr(keyboard, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", keyboard)
+        questions.install()
+        assert builtins.input is not bool
+    finally:
+        questions.uninstall()
+    assert builtins.input is bool
