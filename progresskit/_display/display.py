@@ -235,7 +235,15 @@ class Pace:
         self._frames = 0
 
     def after_frame(
-        self, began: float, ended: float, seconds: float, *, now: float, moved: bool, lines: bool = False
+        self,
+        began: float,
+        ended: float,
+        seconds: float,
+        *,
+        now: float,
+        moved: bool,
+        lines: bool = False,
+        imports: bool = False,
     ) -> float:
         """Return the seconds from the beginning of this frame to the next one.
 
@@ -246,6 +254,7 @@ class Pace:
             now: The wall clock's reading when the frame was sent.
             moved: Whether the frame showed anything new.
             lines: Whether it showed printed lines.
+            imports: Whether it has imported what later frames use, as the first one has in any case: that is no cost of drawing.
         """
         self._frames += 1
         cost = ended - began
@@ -253,7 +262,7 @@ class Pace:
             cost = min(ended - self._spent, self.wakeup_factor * cost)
         self._spent = ended
         self.least = self.interval
-        if self._frames > 1:
+        if self._frames > 1 and not imports:
             costs = self._costs
             if lines:
                 cost = min(cost, self.cost)
@@ -331,6 +340,7 @@ class Display:
         self._inherited = False  # whether the outbox has text that a display that hung did not show
         self._in_background = False
         self._stood = False  # whether the last frame left rows, which this one overwrites
+        self._had_rows = False  # whether a frame has had rows, and has imported what draws them
         self._rows_from = float("-inf")  # when rows may be drawn again, on the wall's clock
         self.drawn = self.due = 0.0
 
@@ -470,7 +480,11 @@ class Display:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
         ended, now = self._cpu(), self._wall()
-        return self.pace.after_frame(began, ended, now - began_wall, now=now, moved=self._moved, lines=self._drew_lines)
+        imports = self.renderer.has_rows and not self._had_rows
+        self._had_rows = self._had_rows or imports
+        return self.pace.after_frame(
+            began, ended, now - began_wall, now=now, moved=self._moved, lines=self._drew_lines, imports=imports
+        )
 
     def _send_in_turn(self) -> None:
         """Send what was composed, below what others have written meanwhile."""

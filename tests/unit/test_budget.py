@@ -131,3 +131,28 @@ def test_uneven_frames() -> None:
         0.0005, 0.01, duration=60.0, change={number: 0.0012 if number % 3 else 0.0004 for number in range(600)}
     )
     assert max(gaps) < 0.12
+
+
+def test_first_rows_after_an_empty_frame() -> None:
+    """The first frame with rows pays for imports, and is no cost of drawing, also where a frame before it had nothing to show: the
+    second loop of a program stood still for seconds."""
+    pace = Pace(0.1, 0.01)
+    pace.after_frame(0.0, 0.001, 0.001, now=0.1, moved=False)
+    assert pace.after_frame(0.001, 0.041, 0.04, now=0.2, moved=True, imports=True) == pytest.approx(0.1)
+    assert pace.after_frame(0.041, 0.0415, 0.0005, now=0.3, moved=True) == pytest.approx(0.1)
+
+
+def test_a_display_tells_its_first_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all frames only the first one with rows is told to have imported what draws them."""
+    told: list[bool] = []
+    monkeypatch.setattr(Pace, "after_frame", lambda self, *_, imports, **__: told.append(imports) or 0.1)
+    clock, ticker = ManualClock(), ManualTicker()
+    with ProgressTracker("ansi", terminal=EmulatedTerminal(), clock=clock, ticker=ticker) as tracker:
+        tracker.add_task("first").finish()
+        ticker.tick()
+        task = tracker.add_task("second", total=3)
+        for _ in range(3):
+            clock.advance(1.0)
+            task.advance()
+            ticker.tick()
+    assert (told.count(True), told[0]) == (1, False), told
